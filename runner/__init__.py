@@ -1,0 +1,77 @@
+"""Call REST methods that are described in YAML.
+
+The map, from the ground up; a module imports only from the lines above its own:
+
+    errors                              everything that can go wrong, by who must act
+    document  template  query  folders  texts of YAML, of addresses, of answers; places on the disk
+    spec  index                         a service and a method as frozen values; the compiled catalogue
+    precheck  validation  encoding      values against a schema; values as they are written
+    catalog  settings  arguments  request  response  pacing  output
+    auth  paging  batch  transport
+    dispatch                            one call as a conversation
+    sandbox                             the same YAML from the other side
+    client                              the library's face
+    cli                                 the command's face
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .client import AsyncClient, Client
+    from .errors import (
+        AuthError,
+        CallError,
+        InvalidArguments,
+        LimitExceeded,
+        MissingCredentials,
+        Problem,
+        RunnerError,
+        ServiceError,
+        SpecError,
+        TransportError,
+        UnknownMethod,
+    )
+    from .request import Request
+    from .response import Result
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncClient",
+    "AuthError",
+    "CallError",
+    "Client",
+    "InvalidArguments",
+    "LimitExceeded",
+    "MissingCredentials",
+    "Problem",
+    "Request",
+    "Result",
+    "RunnerError",
+    "ServiceError",
+    "SpecError",
+    "TransportError",
+    "UnknownMethod",
+]
+
+_HOMES = {
+    "AsyncClient": "client",
+    "Client": "client",
+    "Request": "request",
+    "Result": "response",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use: a command that needs none of them pays for none of them."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

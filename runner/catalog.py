@@ -1,0 +1,189 @@
+"""The methods there are: found by name, listed, searched, read. Nothing is parsed that an index already holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from . import __version__, index
+from .errors import SpecError, UnknownMethod, nearest
+from .folders import folder, search_path
+from .spec import Method, Service, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Json = dict[str, Any]
+
+
+def trees(roots: Sequence[str]) -> list[index.Tree]:
+    """The index of each root, compiled again where something changed."""
+    cache = os.path.join(folder("cache"), "index")
+    found = []
+    for root in roots:
+        tree = index.read(root, cache, __version__)
+        if tree is None or not tree.current():
+            from . import compiler
+
+            tree = compiler.build(root, cache, __version__, tree)
+        found.append(tree)
+    return found
+
+
+class Catalog:
+    """All methods of a search path. The first folder that has a name wins."""
+
+    def __init__(self, methods: str | None = None, *, lang: str = "") -> None:
+        self.lang = lang
+        self._roots = search_path(methods)
+        self._trees = trees(self._roots)
+        self._services: dict[tuple[str, str], Service] = {}
+        self._methods: dict[tuple[str, str], Method] = {}
+
+    def services(self) -> dict[str, str]:
+        """The name and the title of every service."""
+        found: dict[str, str] = {}
+        for tree in self._trees:
+            for cells in tree.rows("S"):
+                found.setdefault(cells[1], cells[6])
+        return dict(sorted(found.items()))
+
+    def broken(self, service: str = "") -> list[str]:
+        """What is wrong with the files that could not be read, one line each."""
+        start = (service,) if service else ()
+        return [cells[3] for tree in self._trees for cells in tree.rows("X", *start)]
+
+    def service(self, name: str, variant: str = "") -> Service:
+        """A service, by name and variant. Raises UnknownMethod where there is none, SpecError where it is broken."""
+        key = (name, variant)
+        if key not in self._services:
+            for tree in self._trees:
+                for cells in tree.rows("S", name):
+                    data = json.loads(tree.text(int(cells[3]), int(cells[4])))
+                    self._services[key] = Service.read(data, variant, os.path.join(tree.root, cells[5]))
+                    return self._services[key]
+            self._no_service(name)
+        return self._services[key]
+
+    def _no_service(self, name: str) -> None:
+        for line in self.broken(name):
+            if "_service.yaml" in line:
+                raise SpecError(line)
+        known = self.services()
+        near = nearest(name, known)
+        error = UnknownMethod(name, near, what="service")
+        if not near:
+            error.hint = f"there is {', '.join(known)}" if known else "no folder of methods was found"
+        raise error
+
+    def variants(self, name: str) -> list[str]:
+        """The variants of a service."""
+        for tree in self._trees:
+            for cells in tree.rows("S", name):
+                return list(filter(None, cells[2].split(",")))
+        return []
+
+    def rows(self, service: str) -> dict[str, index.Row]:
+        """Every method of a service by its name, in order; the row of the folder that wins."""
+        found: dict[str, index.Row] = {}
+        for tree in self._trees:
+            for row in tree.methods(service):
+                if row.name not in found:
+                    found[row.name] = index.translated(self._trees, row, self.lang)
+        return dict(sorted(found.items()))
+
+    def names(self, service: str) -> list[str]:
+        """The names of all methods of a service, in order."""
+        return list(self.rows(service))
+
+    def method(self, service: str, name: str) -> Method:
+        """A method, by name without letter case. Raises UnknownMethod with the nearest names."""
+        found = self._methods.get((service, name.lower()))
+        if found is None:
+            found = self._methods[service, name.lower()] = self._read(service, name)
+        return found
+
+    def owner(self, name: str) -> str:
+        """The one service that has a method or a command of this name, or nothing where none or several have it."""
+        owners = [one for one in self.services() if self._row(one, name) or self.command(one, name)]
+        return owners[0] if len(owners) == 1 else ""
+
+    def command(self, service: str, alias: str) -> Json | None:
+        """What a name of another tool's command line stands for: `call` or `skeleton`, dialect, flags."""
+        for tree in self._trees:
+            for cells in tree.rows("A", service, alias.lower()):
+                return {**json.loads(tree.text(int(cells[7]), int(cells[8]))), "alias": cells[3]}
+        return None
+
+    def aliases(self, service: str) -> dict[str, str]:
+        """The names of other tools' command lines, and the method of each."""
+        return {cells[3]: cells[6] for tree in self._trees for cells in tree.rows("A", service)}
+
+    def _row(self, service: str, name: str) -> tuple[index.Tree, index.Row] | None:
+        """The row of a method and its tree; a file that was edited in place is compiled again."""
+        for place, tree in enumerate(self._trees):
+            row = tree.method(service, name)
+            if row and not tree.fresh(row):
+                self._trees[place] = self._again(tree)
+                row = self._trees[place].method(service, name)
+            if row:
+                return self._trees[place], row
+        return None
+
+    def _again(self, tree: index.Tree) -> index.Tree:
+        from . import compiler
+
+        return compiler.build(tree.root, os.path.join(folder("cache"), "index"), __version__, tree)
+
+    def _read(self, service: str, name: str) -> Method:
+        found = self._row(service, name)
+        if found is None:
+            self._no_method(service, name)
+        tree, row = found  # type: ignore[misc]
+        data = json.loads(tree.text(row.offset, row.length))
+        origin = os.path.join(tree.root, row.file)
+        data = self._overlaid(service, row.name, data)
+        return Method.read(
+            data, self.service(service, data.get("variant", "")), lambda kind: self._type(service, kind, tree), origin
+        )
+
+    def _no_method(self, service: str, name: str) -> None:
+        self.service(service)
+        for line in self.broken(service):
+            stem = os.path.basename(line.split(".yaml", 1)[0])
+            if stem.lower() == name.lower():
+                raise SpecError(line, method=name)
+        known = [*self.names(service), *self.aliases(service)]
+        near = nearest(name, known, 3) or [one for one in known if name.lower() in one.lower()][:3]
+        error = UnknownMethod(name, near, where=service)
+        if not near:
+            error.hint = f"declarest find {name} searches"
+        raise error
+
+    def _type(self, service: str, name: str, first: index.Tree) -> Json | None:
+        for tree in (first, *self._trees):
+            for cells in tree.rows("T", service, name):
+                found: Json = json.loads(tree.text(int(cells[3]), int(cells[4])))
+                return found
+        return None
+
+    def _patches(self, service: str, name: str) -> Iterator[tuple[Json, str]]:
+        """The patches of the overlays that name a method, the one that wins last, with the file of each."""
+        from fnmatch import fnmatchcase
+
+        for tree in reversed(self._trees):
+            for cells in tree.rows("O", service):
+                if cells[2] in {"-", self.lang} and fnmatchcase(name.lower(), cells[3]):
+                    yield json.loads(tree.text(int(cells[4]), int(cells[5]))), os.path.join(tree.root, cells[6])
+
+    def _overlaid(self, service: str, name: str, data: Json) -> Json:
+        for patch, origin in self._patches(service, name):
+            from . import compiler
+
+            data = compiler.checked(merged(data, patch), "method", "", origin)
+        return data
+
+    def find(self, words: str, service: str = "") -> list[index.Row]:
+        """The methods whose name, summary, params or translation hold every word, the nearest first."""
+        return index.search(self._trees, words, service, self.lang)

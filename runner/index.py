@@ -1,0 +1,178 @@
+"""The compiled catalogue of one folder of methods: a table of names in front, one JSON value per name behind.
+
+Reading it imports nothing but `os`: a name is found by a scan of bytes, and one value is read from its place.
+`compiler` writes it. A folder is known to be unchanged when none of its directories' times has moved; a
+method's own file is compared by whoever reads the method, so that an edit in place is seen as well.
+
+The table has one row a line, its cells parted by tabs:
+
+    D  time  directory                                        P  time  size  a file that all methods rely on
+    S  service  variants  offset  length  file  title         T  service  type  offset  length
+    M  service  name in lower case  name  effect  marks  time  size  offset  length  file  summary  words
+    A  service  alias in lower case  alias  dialect  call|skeleton  method
+    O  service  language  glob in lower case  offset  length  file  summary  words
+    X  service  file  what is wrong with it
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAGIC = b"declarest-index 1 "
+FIRST = 64
+
+
+class Row:
+    """One method in the table."""
+
+    __slots__ = ("effect", "file", "length", "marks", "name", "offset", "service", "size", "summary", "time", "words")
+
+    def __init__(self, cells: list[str]) -> None:
+        self.service, _, self.name, self.effect, self.marks = cells[1:6]
+        self.time, self.size, self.offset, self.length = map(int, cells[6:10])
+        self.file, self.summary, self.words = cells[10:13]
+
+
+class Tree:
+    """One root folder of the search path, as its index tells it."""
+
+    __slots__ = ("_blobs", "_path", "_start", "root", "table")
+
+    def __init__(self, root: str, table: bytes, *, path: str = "", start: int = 0, blobs: bytes = b"") -> None:
+        self.root, self.table = root, table
+        self._path, self._start, self._blobs = path, start, blobs
+
+    def rows(self, kind: str, *start: str) -> Iterator[list[str]]:
+        """The rows of a kind whose next cells are these, in the order of the table."""
+        head = ("\n" + "\t".join((kind, *start)) + "\t").encode()
+        at = self.table.find(head)
+        while at >= 0:
+            end = self.table.find(b"\n", at + 1)
+            yield self.table[at + 1 : end].decode().split("\t")
+            at = self.table.find(head, end)
+
+    def methods(self, service: str) -> Iterator[Row]:
+        """Every method of a service, by name."""
+        for cells in self.rows("M", service):
+            yield Row(cells)
+
+    def method(self, service: str, name: str) -> Row | None:
+        """The method of this name, letter case apart."""
+        cells = next(self.rows("M", service, name.lower()), None)
+        return Row(cells) if cells else None
+
+    def text(self, offset: int, length: int) -> bytes:
+        """The JSON text behind a row."""
+        if not self._path:
+            return self._blobs[offset : offset + length]
+        with open(self._path, "rb") as file:  # noqa: PTH123 - pathlib alone costs as much as the whole start
+            file.seek(self._start + offset)
+            return file.read(length)
+
+    def fresh(self, row: Row) -> bool:
+        """Whether a method's file is as it was when the index was written."""
+        return stamp(os.path.join(self.root, row.file)) == (row.time, row.size)  # noqa: PTH118
+
+    def current(self) -> bool:
+        """Whether no file came or went since, and none that all methods rely on was changed."""
+        for cells in self.rows("D"):
+            if not _same_time(os.path.join(self.root, cells[2]), cells[1]):  # noqa: PTH118
+                return False
+        return all(
+            stamp(os.path.join(self.root, cells[3])) == (int(cells[1]), int(cells[2]))  # noqa: PTH118
+            for cells in self.rows("P")
+        )
+
+
+    def hits(self, words: list[bytes]) -> Iterator[list[str]]:
+        """The rows of methods and translations that hold every word, in the order of the table."""
+        rare = max(words, key=len)
+        at = self.table.find(rare)
+        while at >= 0:
+            start, end = self.table.rfind(b"\n", 0, at) + 1, self.table.find(b"\n", at)
+            line = self.table[start:end]
+            if line[:2] in {b"M\t", b"O\t"} and all(word in line for word in words):
+                yield line.decode().split("\t")
+            at = self.table.find(rare, end)
+
+
+def search(trees: list[Tree], words: str, service: str = "", lang: str = "") -> list[Row]:
+    """The methods whose name, summary, params or translation hold every word, the nearest first.
+
+    A name that holds the words as parts of its own stands before one that holds them somewhere.
+    """
+    wanted = words.lower().split()
+    found: dict[tuple[str, str], Row] = {}
+    for tree in trees:
+        for cells in tree.hits([word.encode() for word in wanted]) if wanted else ():
+            named = cells[2] if cells[0] == "M" else cells[3]
+            row = next((row for one in trees if (row := one.method(cells[1], named))), None)
+            if row and service in {"", row.service} and all(word in cells[-1] for word in wanted):
+                found.setdefault((row.service, row.name), translated(trees, row, lang))
+
+    def rank(row: Row) -> tuple[int, int, str]:
+        name = row.name.lower()
+        parts = name.split(".")
+        return (-sum(2 * (word in parts) + (word in name) for word in wanted), len(name), name)
+
+    return sorted(found.values(), key=rank)
+
+
+def translated(trees: list[Tree], row: Row, lang: str) -> Row:
+    """The row with its summary in a language, where a translation has it."""
+    for tree in trees if lang else ():
+        for cells in tree.rows("O", row.service, lang, row.name.lower()):
+            row.summary = cells[7] or row.summary
+            return row
+    return row
+
+
+def _same_time(path: str, time: str) -> bool:
+    try:
+        return str(os.stat(path).st_mtime_ns) == time  # noqa: PTH116
+    except OSError:
+        return False
+
+
+def stamp(path: str) -> tuple[int, int]:
+    """Time of change in nanoseconds, and size; zeroes where there is no such file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_size)
+
+
+def place(root: str, cache: str) -> str:
+    """The file that holds the index of a root."""
+    from binascii import crc32
+
+    name = os.path.basename(os.path.dirname(root)) or "root"  # noqa: PTH119, PTH120
+    return os.path.join(cache, f"{name}-{crc32(root.encode()):08x}.index")  # noqa: PTH118
+
+
+def head(root: str, version: str, table: bytes) -> bytes:
+    """The first bytes of the file: what it is, and how long its table is."""
+    from binascii import crc32
+
+    line = MAGIC + f"{version} {crc32(root.encode()):08x} {len(table)}".encode()
+    return line.ljust(FIRST - 1) + b"\n"
+
+
+def read(root: str, cache: str, version: str) -> Tree | None:
+    """The index of a root as it was written, or None where there is none that this version can read."""
+    path = place(root, cache)
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            first = file.read(FIRST)
+            size = int(first.split()[-1]) if first.startswith(MAGIC) else 0
+            table = file.read(size)
+    except (OSError, ValueError, IndexError):
+        return None
+    if not size or len(table) != size or first != head(root, version, table):
+        return None
+    return Tree(root, table, path=path, start=FIRST + size)

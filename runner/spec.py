@@ -1,0 +1,514 @@
+"""What a service and a method are: the YAML as frozen values. The documents were checked by the grammar before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Types = Callable[[str], "dict[str, Any] | None"]
+
+Json = dict[str, Any]
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_MAPS = ("properties", "patternProperties", "dependentSchemas")
+_LISTS = ("prefixItems", "allOf", "anyOf", "oneOf")
+_NODES = (
+    "items", "contains", "additionalProperties", "propertyNames", "not", "if", "then", "else", "unevaluatedProperties",
+)  # fmt: skip
+
+
+def seconds(text: str) -> float:
+    """The seconds of a time such as `500ms`, `30s`, `10m` or `1h`."""
+    unit = "ms" if text.endswith("ms") else text[-1]
+    return float(text.removesuffix(unit)) * _UNITS[unit]
+
+
+def merged(base: Any, patch: Any) -> Any:
+    """A JSON merge patch laid over a value (RFC 7396)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(base) if isinstance(base, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+def folded(name: str) -> str:
+    """A name without letter case and separators: how flags find their param."""
+    return re.sub(r"[^0-9a-zа-яё]", "", name.lower())
+
+
+def flag(name: str) -> str:
+    """The flag of a param: `ENTITY_TYPE` is `--entity-type`, `taskId` is `--task-id`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
+    return "--" + re.sub(r"[^0-9A-Za-z]+", "-", words).strip("-").lower()
+
+
+def nodes(node: Any) -> Iterator[Json]:
+    """A schema node and all the nodes in it, parents first."""
+    if not isinstance(node, dict):
+        return
+    yield node
+    for word in _MAPS:
+        for child in node.get(word, {}).values():
+            yield from nodes(child)
+    for word in _LISTS:
+        for child in node.get(word, ()):
+            yield from nodes(child)
+    for word in _NODES:
+        yield from nodes(node.get(word))
+
+
+def references(node: Any) -> list[str]:
+    """The names of the types that a node refers to by itself, each once."""
+    found = {part["$ref"][1:]: None for part in nodes(node) if "$ref" in part}
+    return list(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A way of authorising: what it needs, where it sends calls, what it adds to them."""
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    base: str
+    send: Json
+    first: Json | None
+
+    @classmethod
+    def read(cls, name: str, block: Json) -> Scheme:
+        return cls(
+            name=name,
+            title=block.get("title", name),
+            needs=tuple(block.get("needs", ())),
+            base=block["base"],
+            send=block.get("send", {}),
+            first=block.get("first"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How a call is written: verb, address, places, shapes."""
+
+    verb: str = "POST"
+    base: str = ""
+    path: str = "{method}"
+    place: str = "body"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    nested: str = "brackets"
+    empty: str = "object"
+    slot: Any = None
+
+    @classmethod
+    def read(cls, block: Json) -> Sending:
+        verb = block.get("verb", "POST")
+        return cls(
+            verb=verb,
+            base=block.get("base", ""),
+            path=block.get("path", "{method}"),
+            place=block.get("in", "query" if verb in {"GET", "HEAD", "DELETE", "OPTIONS"} else "body"),
+            headers=block.get("headers", {}),
+            nested=block.get("nested", "brackets"),
+            empty=block.get("empty", "object"),
+            slot=block.get("slot"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How an answer is read: its forms, its value, its refusal."""
+
+    answers: tuple[str, ...] = ("json",)
+    result: str = "@"
+    meta: Mapping[str, str] = field(default_factory=dict)
+    when: str = ""
+    code: str = ""
+    message: str = ""
+    details: str = ""
+    largest: int = 32 * 2**20
+
+    @classmethod
+    def read(cls, block: Json) -> Reading:
+        answer, error = block.get("answer", "json"), block.get("error", {})
+        return cls(
+            answers=(answer,) if isinstance(answer, str) else tuple(answer),
+            result=block.get("result", "@"),
+            meta=block.get("meta", {}),
+            when=error.get("when", ""),
+            code=error.get("code", ""),
+            message=error.get("message", ""),
+            details=error.get("details", ""),
+            largest=block.get("largest", 32 * 2**20),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is known of one error code. The three places of a waiting time are read by `pacing`."""
+
+    kind: str = "usage"
+    rejected: bool = False
+    hint: str = ""
+    wait: str = ""
+    wait_ms: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how long: times in seconds, tries counted from 1."""
+
+    tries: int = 5
+    base: float = 1.0
+    factor: float = 2.0
+    max: float = 60.0
+    deadline: float = 300.0
+    on: tuple[str, ...] = ("network", "server", "rate_limit")
+
+    @classmethod
+    def read(cls, block: Json) -> Retry:
+        times = {key: seconds(block[key]) for key in ("base", "max", "deadline") if key in block}
+        rest = {key: block[key] for key in ("tries", "factor") if key in block}
+        return cls(**times, **rest, on=tuple(block.get("on", cls().on)))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bucket (`rate` drops a second, `burst` drops) or a cost window (`cost` up to `cap` seconds)."""
+
+    per: tuple[str, ...]
+    rate: float = 0.0
+    burst: int = 1
+    cost: str = ""
+    until: str = ""
+    cap: float = 0.0
+
+    @classmethod
+    def read(cls, block: Json) -> Limit:
+        number, _, unit = block.get("rate", "0/s").partition("/")
+        return cls(
+            per=tuple(block["per"]),
+            rate=float(number) / _UNITS[unit],
+            burst=block.get("burst", 1),
+            cost=block.get("cost", ""),
+            until=block.get("until", ""),
+            cap=seconds(block["cap"]) if "cap" in block else 0.0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A way of paging. What each field means is said in the grammar."""
+
+    name: str
+    send: Mapping[str, Any]
+    next: str = ""
+    add: int = 0
+    follow: str = ""
+    last: str = ""
+    items: str = "@"
+    total: str = ""
+    size: int = 0
+    first: int = 1
+    stop: str = "absent"
+
+    @classmethod
+    def read(cls, name: str, block: Json) -> Style:
+        return cls(name=name, send=block.get("send", {}), **{k: v for k, v in block.items() if k != "send"})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How several calls travel in one."""
+
+    method: str
+    size: int
+    commands: str
+    form: str
+    command: Any
+    halt: str
+    all_or_nothing: bool
+    answers: Json
+
+    @classmethod
+    def read(cls, block: Json) -> Batch:
+        return cls(
+            method=block["method"],
+            size=block["size"],
+            commands=block["commands"],
+            form=block.get("as", "map"),
+            command=block["command"],
+            halt=block.get("halt", ""),
+            all_or_nothing=block.get("all_or_nothing", False),
+            answers=block["answers"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All that is true of every method of one service, in one of its variants."""
+
+    name: str
+    variant: str
+    title: str
+    docs: str
+    fields: Mapping[str, Json]
+    accept: Mapping[str, tuple[str, ...]]
+    help: str
+    schemes: tuple[Scheme, ...]
+    request: Json
+    response: Json
+    errors: Json
+    retry: Retry
+    limits: tuple[Limit, ...]
+    pages: Json
+    batch: Batch | None
+    encoders: Mapping[str, Any]
+    sandbox: Json
+    origin: str = ""
+
+    @classmethod
+    def read(cls, document: Json, variant: str = "", origin: str = "") -> Service:
+        """The service as its variant sees it. `origin` is the file, for errors."""
+        if variant:
+            known = document.get("variants", {})
+            if variant not in known:
+                message = f"the service {document['service']} has no variant {variant!r}"
+                raise SpecError(message, where=origin, hint=f"it has {', '.join(known) or 'none'}")
+            document = merged(document, known[variant])
+        profile = document.get("profile", {})
+        return cls(
+            name=document["service"],
+            variant=variant,
+            title=document["title"],
+            docs=document.get("docs", ""),
+            fields=profile.get("properties", {}),
+            accept={key: tuple(value) for key, value in profile.get("accept", {}).items()},
+            help=profile.get("help", ""),
+            schemes=tuple(Scheme.read(name, block) for name, block in document["auth"].items()),
+            request=document.get("request", {}),
+            response=document.get("response", {}),
+            errors=document.get("errors", {}),
+            retry=Retry.read(document.get("retry", {})),
+            limits=tuple(map(Limit.read, document.get("limits", ()))),
+            pages=document.get("pages", {}),
+            batch=Batch.read(document["batch"]) if "batch" in document else None,
+            encoders=document.get("encode", {}),
+            sandbox=document.get("sandbox", {}),
+            origin=origin,
+        )
+
+    def kinds(self) -> dict[str, str]:
+        """What the fields of a connection hold, as templates want to know it."""
+        return {
+            name: node.get("format") or node.get("type", "string")
+            for name, node in self.fields.items()
+            if node.get("format") in {"hostname", "uri"} or node.get("type") == "integer"
+        }
+
+    def secrets(self) -> frozenset[str]:
+        """The fields of a connection that are never shown."""
+        return frozenset(name for name, node in self.fields.items() if node.get("writeOnly"))
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One param: its name for callers, its name and place on the wire, its schema and flags."""
+
+    name: str
+    wire: str
+    place: str
+    schema: Json
+    flags: tuple[str, ...]
+    secret: bool
+    encoded: bool
+
+    @classmethod
+    def read(cls, name: str, node: Any, place: str, types: Json) -> Param:
+        block: Json = node if isinstance(node, dict) else {}
+        whole = {**types.get(block["$ref"][8:], {}), **block} if "$ref" in block else block
+        return cls(
+            name=name,
+            wire=block.get("wire", name),
+            place=block.get("in", place),
+            schema=whole,
+            flags=(flag(name), *block.get("cli", ())),
+            secret=bool(whole.get("writeOnly")),
+            encoded=_encodes(block, types, frozenset()),
+        )
+
+
+def _encodes(node: Any, types: Json, above: frozenset[str]) -> bool:
+    """Whether something in a node has an encoder, through references."""
+    for part in nodes(node):
+        name = part["$ref"][8:] if "$ref" in part else ""
+        if "encode" in part or (name and name not in above and _encodes(types[name], types, above | {name})):
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of a service: what a call may hold, how it is written, how its answer is read."""
+
+    service: Service
+    name: str
+    summary: str
+    effect: str
+    document: Json
+    origin: str
+    params: Mapping[str, Param]
+    patterns: tuple[tuple[re.Pattern[str], Param], ...]
+    schema: Json
+    sending: Sending
+    reading: Reading
+    styles: tuple[Style, ...]
+    by_case: Mapping[str, str]
+
+    @classmethod
+    def read(cls, document: Json, service: Service, types: Types, origin: str = "") -> Method:
+        """The method as a value. `types` gives a shared type by name; a missing one is a SpecError."""
+        defs = _definitions(document, service, types, origin)
+        request = merged(service.request, document.get("request", {}))
+        if "verb" in document.get("request", {}) and "in" not in document["request"]:
+            request.pop("in", None)
+        sending = Sending.read(request)
+        params = {
+            name: Param.read(name, _adapted(node, service.encoders), sending.place, defs)
+            for name, node in document.get("params", {}).items()
+        }
+        patterns = tuple(
+            (re.compile(form), Param.read(form, _adapted(node, service.encoders), sending.place, defs))
+            for form, node in document.get("patterns", {}).items()
+        )
+        return cls(
+            service=service,
+            name=document["method"],
+            summary=document["summary"],
+            effect=document["effect"],
+            document=document,
+            origin=origin,
+            params=params,
+            patterns=patterns,
+            schema=_input_schema(document, service, defs),
+            sending=sending,
+            reading=Reading.read(merged(service.response, document.get("response", {}))),
+            styles=_styles(document.get("pages", {}), service, origin),
+            by_case={name.lower(): name for name in params},
+        )
+
+    @property
+    def full_name(self) -> str:
+        """The name that calls it: with `@variant` where it has one."""
+        return f"{self.name}@{self.service.variant}" if self.service.variant else self.name
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a call whose answer was lost may be made again."""
+        return self.effect == "read" or bool(self.document.get("idempotent"))
+
+    def canonical(self, name: str) -> str:
+        """A param's name as the file spells it, found without letter case; other names as they are."""
+        return name if name in self.params else self.by_case.get(name.lower(), name)
+
+    def param(self, name: str) -> Param | None:
+        """The param of this exact name, or the pattern that takes it."""
+        found = self.params.get(name)
+        if found is None:
+            found = next((param for form, param in self.patterns if form.search(name)), None)
+        return found
+
+    def refusal(self, code: str, status: int) -> Refusal | None:
+        """What is known of an error: the method's words first, then the service's, then the status."""
+        for key in (code.lower(), str(status), f"{status // 100}xx"):
+            for book in (self.document.get("errors", {}), self.service.errors):
+                for name, block in book.items():
+                    if name.lower() == key and key:
+                        return Refusal(**block)
+        return None
+
+
+def _definitions(document: Json, service: Service, types: Types, origin: str) -> Json:
+    """The shared types that a method needs, found through one another, adapted."""
+    defs: Json = {}
+    sources = [*document.get("params", {}).values(), *document.get("patterns", {}).values()]
+    waiting = [
+        name for node in (*sources, document.get("rules", {}), document.get("returns")) for name in references(node)
+    ]
+    while waiting:
+        name = waiting.pop()
+        if name in defs:
+            continue
+        node = types(name)
+        if node is None:
+            message = f"{document['method']} refers to the type #{name}, which the service does not have"
+            raise SpecError(message, where=origin, method=document["method"])
+        defs[name] = _adapted(node, service.encoders)
+        waiting += references(node)
+    return defs
+
+
+def _adapted(node: Any, encoders: Mapping[str, Any]) -> Any:
+    """A node as validators read it: references resolved in place, encoders' own words let in."""
+    if not isinstance(node, dict):
+        return node
+    result: Json = {}
+    for word, value in node.items():
+        if word == "$ref":
+            result[word] = f"#/$defs/{value[1:]}"
+        elif word in _MAPS:
+            result[word] = {key: _adapted(child, encoders) for key, child in value.items()}
+        elif word in _LISTS:
+            result[word] = [_adapted(child, encoders) for child in value]
+        elif word in _NODES:
+            result[word] = _adapted(value, encoders)
+        else:
+            result[word] = value
+    coder = encoders.get(node.get("encode", ""))
+    if isinstance(coder, dict):
+        words = [{"true": True, "false": False}.get(key, key) for key in coder]
+        result.pop("type", None)
+        result["enum"] = [*words, *(value for value in coder.values() if value not in words)]
+    return result
+
+
+def _input_schema(document: Json, service: Service, defs: Json) -> Json:
+    """The whole input as one JSON Schema object."""
+    encoders = service.encoders
+    schema: Json = {
+        "type": "object",
+        "properties": {name: _adapted(node, encoders) for name, node in document.get("params", {}).items()},
+        **_adapted(document.get("rules", {}), encoders),
+    }
+    if "patterns" in document:
+        schema["patternProperties"] = {
+            form: _adapted(node, encoders) for form, node in document["patterns"].items()
+        }
+    if "required" in document:
+        schema["required"] = document["required"]
+    if not document.get("more"):
+        schema["additionalProperties"] = False
+    if defs:
+        schema["$defs"] = defs
+    return schema
+
+
+def _styles(block: Any, service: Service, origin: str) -> tuple[Style, ...]:
+    named: Json = block if isinstance(block, dict) else dict.fromkeys(block, {})
+    for name in named:
+        if name not in service.pages and not named[name]:
+            message = f"the service {service.name} has no way of paging called {name!r}"
+            raise SpecError(message, where=origin, hint=f"it has {', '.join(service.pages) or 'none'}")
+    return tuple(
+        Style.read(name, merged(service.pages.get(name, {}), patch)) for name, patch in named.items()
+    )

@@ -1,0 +1,290 @@
+"""Values against a method's schema: every misfit at once, each with its place and the nearest right word.
+
+The only home of the JSON Schema library, which is imported when `precheck` can't accept a value by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import TYPE_CHECKING, Any
+
+from . import precheck
+from .errors import InvalidArguments, Problem, did_you_mean, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .spec import Method
+
+Json = dict[str, Any]
+MOST_LISTED = 12
+_PICTURES = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "gif": b"GIF8", "bmp": b"BM", "webp": b"RIFF"}
+_WORDS = {
+    "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+    "array": "a list", "object": "an object", "null": "null",
+}  # fmt: skip
+
+
+def misfits(value: Any, schema: Json) -> list[Any]:
+    """The validator's own errors, in the order of the value."""
+    from jsonschema import Draft202012Validator
+
+    errors = Draft202012Validator(schema).iter_errors(value)
+    return sorted(errors, key=lambda error: [str(step) for step in error.absolute_path])
+
+
+def faults_of_schema(schema: Any) -> str:
+    """Why this is no JSON Schema, or nothing."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return error.message
+    return ""
+
+
+def canonical(method: Method, values: Mapping[str, Any]) -> tuple[Json, list[Problem]]:
+    """The values under the names that the method's file uses, and the names that were given twice."""
+    result: Json = {}
+    spelt: dict[str, str] = {}
+    problems = []
+    for name, value in values.items():
+        proper = method.canonical(name)
+        if proper in spelt:
+            message = f"is given twice, as {spelt[proper]} and as {name}"
+            problems.append(Problem("error", name, message, "the service would keep only one of them"))
+        spelt[proper] = name
+        result[proper] = value
+    return result, problems
+
+
+def check(method: Method, values: Mapping[str, Any], *, more: bool = False) -> list[Problem]:
+    """Every misfit of an input, errors first. `more` lets names pass that the method does not list."""
+    named, problems = canonical(method, values)
+    schema = {**method.schema, "additionalProperties": True} if more else method.schema
+    fitting = False
+    if not problems:
+        try:
+            fitting = precheck.fits(named, schema)
+        except precheck.Unknown:
+            fitting = False
+    if not fitting:
+        spelt = {method.canonical(name): name for name in values}
+        for error in misfits(named, schema):
+            problems += _explained(error, method, spelt)
+    problems += _contents(method, named)
+    errors = list(dict.fromkeys(problem for problem in problems if problem.level == "error"))
+    return errors + list(_warnings(method, named))
+
+
+def demand(method: Method, values: Mapping[str, Any], *, more: bool = False) -> list[Problem]:
+    """The warnings of an input that fits. Raises InvalidArguments with every misfit of one that does not."""
+    problems = check(method, values, more=more)
+    errors = [problem for problem in problems if problem.level == "error"]
+    if errors:
+        raise InvalidArguments(errors, method=method.full_name)
+    return problems
+
+
+def shown(value: Any, most: int = 60) -> str:
+    """A value as JSON, cut to fit a sentence."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = f"a Python {type(value).__name__}"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _dotted(path: Sequence[object], spelt: Mapping[str, str]) -> str:
+    steps = [str(step) for step in path]
+    return ".".join([spelt.get(steps[0], steps[0]), *steps[1:]]) if steps else ""
+
+
+def _secret(method: Method, path: Sequence[object]) -> bool:
+    param = method.param(str(path[0])) if path else None
+    return bool(param and param.secret)
+
+
+def _explained(error: Any, method: Method, spelt: Mapping[str, str]) -> Iterator[Problem]:
+    """One of the validator's errors in plain words; an error of alternatives as its most telling part."""
+    path = _dotted(error.absolute_path, spelt)
+    value = "***" if _secret(method, error.absolute_path) else shown(error.instance)
+    rule = _EXPLANATIONS.get(error.validator)
+    if error.validator in {"anyOf", "oneOf"} and error.context:
+        yield from _alternatives(error, method, spelt, path, value)
+    elif error.validator == "additionalProperties":
+        yield from _unknown(error, method, path)
+    elif error.validator in {"required", "dependentRequired"}:
+        yield from _missing(error, path)
+    elif rule:
+        message, hint = rule(error, value)
+        yield Problem("error", path, message, hint)
+    else:
+        yield Problem("error", path, f"{value} does not fit the rule {error.validator!r}", _meant(error))
+
+
+def _alternatives(error: Any, method: Method, spelt: Mapping[str, str], path: str, value: str) -> Iterator[Problem]:
+    """What is wrong where several forms are allowed."""
+    if not error.absolute_path:
+        ways = [part.validator_value for part in error.context if part.validator == "required"]
+        if len(ways) == len(error.context):
+            message = "give " + ", or ".join(" and ".join(way) for way in ways)
+            yield Problem("error", "", message, "" if error.validator == "anyOf" else "one way only")
+            return
+    deep = max(error.context, key=lambda part: len(part.absolute_path), default=None)
+    if deep is not None and len(deep.absolute_path) > len(error.absolute_path):
+        yield from _explained(deep, method, spelt)
+        return
+    forms = [_form(part) for part in error.validator_value]
+    yield Problem("error", path, f"{value} is not {' or '.join(dict.fromkeys(filter(None, forms)))}", _meant(error))
+
+
+def _form(node: Any) -> str:
+    if isinstance(node, dict) and "enum" in node:
+        return "one of " + ", ".join(shown(one) for one in node["enum"][:MOST_LISTED])
+    if isinstance(node, dict) and "type" in node:
+        return _types(node["type"])
+    return str(node.get("description", "")) if isinstance(node, dict) else ""
+
+
+def _types(names: Any) -> str:
+    return " or ".join(_WORDS[name] for name in ([names] if isinstance(names, str) else names))
+
+
+def _meant(error: Any) -> str:
+    text = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
+    return text.split(". ")[0].rstrip(".")
+
+
+def _unknown(error: Any, method: Method, path: str) -> Iterator[Problem]:
+    """Names that are not known, each with the one that may have been meant."""
+    known = list(error.schema.get("properties", {}))
+    forms = error.schema.get("patternProperties", {})
+    for name in error.instance:
+        if name in known or any(precheck.form_of(form).search(name) for form in forms):
+            continue
+        if error.absolute_path and error.schema.get("additionalProperties") is not False:
+            continue
+        near = nearest(name, known)
+        what = f"{method.full_name} has no parameter {name}" if not path else f"has no key {name}"
+        listed = ", ".join(known[:MOST_LISTED]) + ("…" if len(known) > MOST_LISTED else "")
+        hint = did_you_mean(near) or (f"it has {listed}" if known else "it takes none")
+        yield Problem("error", f"{path}.{name}" if path else name, what, hint)
+
+
+def _missing(error: Any, path: str) -> Iterator[Problem]:
+    needs = error.validator_value
+    if error.validator == "required":
+        for name in needs:
+            if name not in error.instance:
+                yield Problem("error", f"{path}.{name}" if path else name, "is required")
+        return
+    for name, others in needs.items():
+        for other in others:
+            if name in error.instance and other not in error.instance:
+                yield Problem("error", f"{path}.{other}" if path else other, f"is needed with {name}")
+
+
+def _enum(error: Any, value: str) -> tuple[str, str]:
+    known = error.validator_value
+    noun = error.schema.get("title", "known values")
+    near = nearest(str(error.instance), map(str, known))
+    words = [shown(one) if not isinstance(one, str) or not one else one for one in known]
+    listed = words if len(words) <= MOST_LISTED else []
+    message = f"{value} is not one of {len(known)} {noun}" if not listed else f"{value} is not one of {', '.join(listed)}"
+    return message, did_you_mean(near) or ("" if listed else f"they begin {', '.join(words[:MOST_LISTED])}")
+
+
+def _type(error: Any, value: str) -> tuple[str, str]:
+    return f"{value} is not {_types(error.validator_value)}", ""
+
+
+def _bound(text: str) -> Any:
+    return lambda error, value: (f"{value} {text} {error.validator_value}", "")
+
+
+_EXPLANATIONS: dict[str, Any] = {
+    "enum": _enum,
+    "type": _type,
+    "const": lambda error, value: (f"{value} is not {shown(error.validator_value)}", ""),
+    "pattern": lambda error, value: (f"{value} has not the form {error.validator_value}", _meant(error)),
+    "minimum": _bound("is less than"),
+    "maximum": _bound("is more than"),
+    "exclusiveMinimum": _bound("is not more than"),
+    "exclusiveMaximum": _bound("is not less than"),
+    "multipleOf": _bound("is not a multiple of"),
+    "minLength": _bound("is shorter than"),
+    "maxLength": _bound("is longer than"),
+    "minItems": _bound("has fewer items than"),
+    "maxItems": _bound("has more items than"),
+    "minProperties": _bound("has fewer keys than"),
+    "maxProperties": _bound("has more keys than"),
+    "uniqueItems": lambda _error, value: (f"{value} has an item twice", ""),
+}
+
+
+def _contents(method: Method, values: Json) -> Iterator[Problem]:
+    """Misfits of encoded files: text that is no base64, a file that is empty or no picture."""
+    for name, value in values.items():
+        param = method.param(name)
+        if param is None or param.schema.get("contentEncoding") != "base64" or not isinstance(value, str):
+            continue
+        try:
+            content = base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            hint = f"to send a file write @{value}" if len(value) < 200 else "it must be the file's content in base64"  # noqa: PLR2004
+            yield Problem("error", name, f"{shown(value)} is not base64", hint)
+            continue
+        message = fault_of_content(content, param.schema.get("contentMediaType", ""))
+        if message:
+            yield Problem("error", name, message)
+
+
+def fault_of_content(content: bytes, kind: str) -> str:
+    """What is wrong with a file's content, for the kind that is wanted; nothing where it fits."""
+    if not content:
+        return "the file is empty"
+    if kind.startswith("image/"):
+        wanted = [form for form in _PICTURES if kind in {"image/*", f"image/{form}"}] or list(_PICTURES)
+        if not any(content.startswith(_PICTURES[form]) for form in wanted) and b"<svg" not in content[:300]:
+            return f"the file is no picture ({', '.join(wanted)})"
+    return ""
+
+
+def _warnings(method: Method, values: Json) -> Iterator[Problem]:
+    """Advice of the method's file, what is deprecated, and keys inside objects that look like slips."""
+    for advice in method.document.get("warn", ()):
+        if precheck.fits(values, {**advice["if"], "$defs": method.schema.get("$defs", {})}):
+            yield Problem("warning", "", advice["say"])
+    for name, value in values.items():
+        param = method.param(name)
+        if param is not None:
+            if param.schema.get("deprecated"):
+                yield Problem("warning", name, "is deprecated", param.schema.get("description", ""))
+            yield from _slips(name, value, param.schema, method.schema.get("$defs", {}))
+
+
+def _slips(path: str, value: Any, node: Any, defs: Json) -> Iterator[Problem]:
+    """Keys of an open object that are not known but look like one that is."""
+    while isinstance(node, dict) and "$ref" in node and "properties" not in node:
+        node = defs[node["$ref"][8:]]
+    if not isinstance(node, dict):
+        return
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _slips(f"{path}.{place}", item, node.get("items"), defs)
+    known = node.get("properties", {})
+    if not isinstance(value, dict) or not known:
+        return
+    forms = node.get("patternProperties", {})
+    for key, item in value.items():
+        if key in known:
+            yield from _slips(f"{path}.{key}", item, known[key], defs)
+        elif not any(precheck.form_of(form).search(key) for form in forms):
+            near = nearest(key, known)
+            if near and near[0].lower() != key.lower() and near[0] not in value and len(key) > 3:  # noqa: PLR2004
+                yield Problem("warning", f"{path}.{key}", "is not a known key", did_you_mean(near))
