@@ -238,6 +238,7 @@ class Batch:
     command: Any
     halt: str
     all_or_nothing: bool
+    reference: str
     answers: Json
 
     @classmethod
@@ -250,6 +251,7 @@ class Batch:
             command=block["command"],
             halt=block.get("halt", ""),
             all_or_nothing=block.get("all_or_nothing", False),
+            reference=block.get("reference", ""),
             answers=block["answers"],
         )
 

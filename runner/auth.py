@@ -1,0 +1,95 @@
+"""Which way of authorising a call takes, and whether its address may be trusted with the secret."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from . import query, settings, template
+from .errors import CallError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .settings import Credentials
+    from .spec import Method, Scheme
+
+Json = dict[str, Any]
+
+
+def choose(method: Method, credentials: Credentials) -> Scheme:
+    """The first way whose needs are known, those whose secrets stand nearer to the caller before the others.
+
+    Raises MissingCredentials, with what each way lacks, where none is complete.
+    """
+    allowed = list(method.document.get("auth", ()))
+    known = credentials.values
+    ways = [
+        scheme
+        for scheme in method.service.schemes
+        if set(scheme.needs) <= set(known) and (not allowed or scheme.name in allowed)
+    ]
+    if not ways:
+        raise settings.missing(method.service, allowed, known, method.full_name)
+    secrets = method.service.secrets()
+
+    def distance(scheme: Scheme) -> int:
+        sources = [settings.SOURCES.index(credentials.sources.get(n, settings.SOURCES[0])) for n in scheme.needs if n in secrets]
+        return min(sources, default=len(settings.SOURCES))
+
+    return min(ways, key=distance)
+
+
+def named(method: Method, name: str) -> Scheme:
+    """The way of this name. Raises SpecError where the service has none."""
+    for scheme in method.service.schemes:
+        if scheme.name == name:
+            return scheme
+    message = f"{method.service.name} has no way of authorising called {name!r}"
+    raise SpecError(message, where=method.service.origin)
+
+
+def trust(method: Method, scheme: Scheme, values: Mapping[str, Any], *, insecure: bool = False) -> None:
+    """Refuse an address that would give the secret to a host it was not saved for, or to the open network."""
+    base = template.plain(scheme.base, {name: str(value) for name, value in values.items()})
+    parts = urlsplit(base)
+    own = _own_host(method, values)
+    if own and parts.netloc.lower() != own:
+        message = f"the service file would send credentials of {own} to {parts.netloc}"
+        raise SpecError(message, where=method.service.origin)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        message = f"{parts.scheme}://{parts.netloc} is no address of a web service"
+        raise CallError(message, hint="it begins with https://", method=method.full_name)
+    if parts.scheme == "http" and not insecure and not loopback(parts.hostname):
+        message = f"http://{parts.netloc} would send the credentials unencrypted"
+        raise CallError(message, hint="write https://, or add --insecure if you must", method=method.full_name)
+
+
+def _own_host(method: Method, values: Mapping[str, Any]) -> str:
+    """The host that the credentials were given for, where a field of theirs says so."""
+    for name, node in method.service.fields.items():
+        if node.get("format") == "hostname" and name in values:
+            return str(values[name]).lower()
+        if node.get("format") == "uri" and name in values:
+            return urlsplit(str(values[name])).netloc.lower()
+    return ""
+
+
+def loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def kept(scheme: Scheme, value: Any) -> Json:
+    """The fields that the answer of a first call yields. Raises SpecError where one is not there."""
+    found = {}
+    for name, path in (scheme.first or {}).get("keep", {}).items():
+        found[name] = query.search(path, value)
+        if found[name] is None:
+            message = f"the first call of {scheme.title} gave nothing at {path!r} for {name}"
+            raise SpecError(message)
+    return found

@@ -1,0 +1,140 @@
+"""Many calls folded into one; one answer unfolded into many. A refusal stands in its call's place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from . import encoding, query, response, template
+from .errors import RunnerError, ServiceError, SpecError
+from .response import Reply, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .request import Request
+    from .spec import Batch, Method
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One call of a batch: its key, its method, the name as it was spelt, its checked values."""
+
+    key: str
+    method: Method
+    called: str
+    values: Mapping[str, Any]
+    request: Request
+
+
+def fold(batch: Batch, commands: Sequence[Command], *, halt: bool) -> Json:
+    """The values of the batch method for a pack of calls."""
+    written = {command.key: _written(batch, command) for command in commands}
+    values: Json = {batch.commands: written if batch.form == "map" else list(written.values())}
+    if batch.halt:
+        values[batch.halt] = halt
+    return values
+
+
+def _written(batch: Batch, command: Command) -> Any:
+    method = command.method
+    defs = method.schema.get("$defs", {})
+    params = {}
+    for name, value in command.values.items():
+        param = method.param(method.canonical(name))
+        coded = param is not None and param.encoded
+        params[name] = encoding.encoded(value, param.schema, defs, method.service.encoders) if param and coded else value
+    pairs = [pair for name, value in params.items() for pair in encoding.pairs(name, value, method.sending.nested)]
+    address = urlsplit(command.request.url)
+    fields = {
+        "method": command.called,
+        "query": encoding.urlencoded(pairs),
+        "params": params,
+        "key": command.key,
+        "verb": method.sending.verb,
+        "path": address.path + (f"?{address.query}" if address.query else ""),
+    }
+    return template.filled(batch.command, fields)
+
+
+def unfold(batch: Batch, commands: Sequence[Command], result: Result) -> list[Result | RunnerError]:
+    """The outcome of each call, in order, from the answer of the whole."""
+    answers = batch.answers
+    if "items" in answers:
+        return _from_items(answers, commands, result)
+    values = query.search(answers["results"], result.raw)
+    errors = query.search(answers["errors"], result.raw) if "errors" in answers else None
+    meta = {name: query.search(path, result.raw) for name, path in answers.get("meta", {}).items()}
+    found: list[Result | RunnerError] = []
+    for place, command in enumerate(commands):
+        refused = _at(errors, command.key, place)
+        if refused is not None:
+            found.append(_refused(command.method, refused))
+            continue
+        value = _at(values, command.key, place, absent=_ABSENT)
+        if value is _ABSENT:
+            found.append(never(command.method))
+            continue
+        beside = {name: one for name, part in meta.items() if (one := _at(part, command.key, place)) is not None}
+        found.append(Result(value, beside, value))
+    return found
+
+
+_ABSENT = object()
+
+
+def _at(part: Any, key: str, place: int, absent: Any = None) -> Any:
+    """The entry of a call: by its key, or by its place where the answer is a list.
+
+    Services that write an empty map as an empty list, or a map of 0, 1, 2 as a list, are read rightly as well.
+    """
+    if isinstance(part, dict):
+        return part.get(key, absent)
+    if isinstance(part, list) and place < len(part):
+        return part[place]
+    return absent
+
+
+def _refused(method: Method, body: Any) -> RunnerError:
+    whole = body if isinstance(body, dict) else {"error": body}
+    try:
+        response.refuse(method, whole, 200)
+    except ServiceError as error:
+        return error
+    return ServiceError(str(body), kind="usage", method=method.full_name)
+
+
+def never(method: Method) -> RunnerError:
+    """The outcome of a call that the answer does not speak of: an earlier refusal stopped the batch before it."""
+    message = "it was not reached: an earlier call of the batch was refused"
+    return ServiceError(message, kind="usage", rejected=True, method=method.full_name)
+
+
+def _from_items(answers: Json, commands: Sequence[Command], result: Result) -> list[Result | RunnerError]:
+    """The outcomes from a list with one entry a call: its key, status and body."""
+    items = query.search(answers["items"], result.raw)
+    if not isinstance(items, list):
+        message = f"the batch has no answers at {answers['items']!r}"
+        raise SpecError(message)
+    if "key" in answers:
+        by_key = {str(query.search(answers["key"], item)): item for item in items}
+        entries = [by_key.get(command.key, _ABSENT) for command in commands]
+    else:
+        entries = [_at(items, "", place, _ABSENT) for place in range(len(commands))]
+    return [_entry(answers, command.method, entry) for command, entry in zip(commands, entries, strict=True)]
+
+
+def _entry(answers: Json, method: Method, entry: Any) -> Result | RunnerError:
+    if entry is _ABSENT:
+        return never(method)
+    status = query.search(answers["status"], entry) if "status" in answers else 200
+    if "body" not in answers:
+        return Result(entry, {}, entry)
+    body = encoding.json_text(query.search(answers["body"], entry))
+    try:
+        return response.read(method, Reply(int(status), {}, body))
+    except RunnerError as error:
+        return error

@@ -1,0 +1,139 @@
+"""One call as a conversation: a generator that yields what it wants done and receives what came of it.
+
+It decides everything and does nothing: the clients send and sleep for it, the tests answer it from a list.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import auth, pacing, request, response
+from .errors import AuthError, LimitExceeded, RunnerError, ServiceError, TransportError
+from .request import Request
+from .response import Reply, Result
+from .settings import Credentials
+from .spec import Method, Scheme
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this, and give back the reply, at most `largest` bytes long; or throw a TransportError in."""
+
+    request: Request
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let this many seconds pass."""
+
+    seconds: float
+
+
+Conversation = Generator[Send | Wait, Reply | None, Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that has passed the check: the method, its name as it was spelt, its values, where it follows to."""
+
+    method: Method
+    called: str
+    values: Mapping[str, Any]
+    follow: str = ""
+
+
+@dataclass(slots=True)
+class Session:
+    """What the calls of one client share. Everything in it may be used by many threads."""
+
+    credentials: Credentials
+    find: Callable[[str], Method]
+    clock: Callable[[], float]
+    dice: Callable[[], float]
+    insecure: bool = False
+    book: pacing.Book = field(default_factory=pacing.Book)
+    kept: dict[str, Json] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def prepare(call: Call, session: Session, scheme: Scheme | None = None) -> Request:
+    """The request of a call, as far as it is known before anything is sent."""
+    scheme = scheme or auth.choose(call.method, session.credentials)
+    values = {**session.credentials.values, **session.kept.get(scheme.name, {})}
+    for name in (scheme.first or {}).get("keep", ()):
+        values.setdefault(name, request.MASK)
+    auth.trust(call.method, scheme, values, insecure=session.insecure)
+    made = request.build(call.method, call.called, call.values, scheme, values)
+    return request.following(made, call.follow) if call.follow else made
+
+
+def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conversation:
+    """The life of a call: sign in where that is needed, wait for the limits, send, read, ask again where it is safe."""
+    method, retry = call.method, call.method.service.retry
+    scheme = scheme or auth.choose(method, session.credentials)
+    end = session.clock() + retry.deadline
+    attempt, signed_in_again = 1, False
+    while True:
+        if scheme.first and scheme.name not in session.kept:
+            yield from _sign_in(method, scheme, session)
+        made = prepare(call, session, scheme)
+        yield from _pause(session.book.wait(method, session.credentials.values, session.clock()), end, session, call)
+        reply: Reply | None = None
+        try:
+            reply = yield Send(made, method.reading.largest)
+            return _read(method, reply, session)
+        except (ServiceError, TransportError) as error:
+            error.method = error.method or method.full_name
+            if _may_sign_in_again(error, scheme) and not signed_in_again:
+                signed_in_again = True
+                session.kept.pop(scheme.name, None)
+                continue
+            pause = pacing.again(method, error, reply, attempt, session.clock(), session.dice)
+            if pause is None or session.clock() + pause > end:
+                raise
+            yield Wait(pause)
+        attempt += 1
+
+
+def _read(method: Method, reply: Reply | None, session: Session) -> Result:
+    assert reply is not None  # noqa: S101 - a driver answers a Send with a reply or an error
+    result = response.read(method, reply)
+    session.book.note(method, session.credentials.values, result.raw, session.clock())
+    return result
+
+
+def _pause(seconds: float, end: float, session: Session, call: Call) -> Generator[Wait, Any, None]:
+    """Wait for the limits, unless that would take longer than the call may."""
+    if seconds <= 0:
+        return
+    if session.clock() + seconds > end:
+        message = f"the limits of {call.method.service.title} would hold this call for {seconds:.0f} s"
+        raise LimitExceeded(message, kind="rate_limit", rejected=True, method=call.method.full_name)
+    yield Wait(seconds)
+
+
+def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Send | Wait, Reply | None, None]:
+    """Make the first call of a scheme, and keep what it yields."""
+    first: Json = scheme.first or {}
+    fields = session.credentials.values
+    values = {name: request.template.filled(value, fields) for name, value in first.get("params", {}).items()}
+    login = session.find(first["method"])
+    other = auth.named(method, first["auth"]) if "auth" in first else _bare(scheme)
+    result = yield from converse(Call(login, login.name, values), session, other)
+    with session.lock:
+        session.kept[scheme.name] = auth.kept(scheme, result.value)
+
+
+def _bare(scheme: Scheme) -> Scheme:
+    """The same address with nothing added: how a first call travels that names no way of its own."""
+    return Scheme(f"{scheme.name} (first)", scheme.title, scheme.needs, scheme.base, {}, None)
+
+
+def _may_sign_in_again(error: RunnerError, scheme: Scheme) -> bool:
+    return scheme.first is not None and isinstance(error, AuthError) and error.kind == "auth"

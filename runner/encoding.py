@@ -1,0 +1,187 @@
+"""Values as they are written: encoders of the service, files, queries, forms, multipart bodies."""
+
+from __future__ import annotations
+
+import base64
+import json
+import mimetypes
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from . import template
+from .errors import CallError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+Json = dict[str, Any]
+_WORDS = {True: "true", False: "false", None: ""}
+_PHP = {True: "1", False: "0", None: ""}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to send: its name without folders, its content."""
+
+    name: str
+    content: bytes
+
+    @property
+    def base64(self) -> str:
+        return base64.b64encode(self.content).decode()
+
+    @property
+    def type(self) -> str:
+        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
+
+
+def file_of(value: Any) -> File | None:
+    """The file that a library's caller means by a path or by bytes; None for any other value."""
+    if isinstance(value, File):
+        return value
+    if isinstance(value, bytes):
+        return File("file", value)
+    if isinstance(value, Path):
+        return read_file(value)
+    return None
+
+
+def read_file(path: Path) -> File:
+    """A file from the disk. Raises CallError with the reason where it can't be read, or is empty."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        message = f"can't read {path}: {(error.strerror or str(error)).lower()}"
+        raise CallError(message, hint="check the path and the permissions") from None
+    if not content:
+        message = f"the file {path} is empty"
+        raise CallError(message)
+    return File(path.name, content)
+
+
+def resolved(node: Any, defs: Mapping[str, Any]) -> Json:
+    """A node with its reference followed and its own words laid over."""
+    seen = 0
+    while isinstance(node, dict) and "$ref" in node and seen < 32:  # noqa: PLR2004 - a chain of references, never a circle
+        own = {key: value for key, value in node.items() if key != "$ref"}
+        target = defs.get(node["$ref"][8:])
+        node = {**target, **own} if isinstance(target, dict) else own
+        seen += 1
+    return node if isinstance(node, dict) else {}
+
+
+def absorbed(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, Any]) -> Any:
+    """The value with each file in it as the schema wants files: base64 text, the encoder's shape, or as it is."""
+    if isinstance(value, dict):
+        block = resolved(node, defs)
+        known, rest = block.get("properties", {}), block.get("additionalProperties")
+        return {key: absorbed(item, known.get(key, rest), defs, encoders) for key, item in value.items()}
+    if isinstance(value, list):
+        items = resolved(node, defs).get("items")
+        return [absorbed(item, items, defs, encoders) for item in value]
+    file = file_of(value)
+    if file is None:
+        return value
+    block = resolved(node, defs)
+    shape = encoders.get(block.get("encode", ""))
+    if isinstance(shape, (list, str)):
+        return shaped(file, shape)
+    return file.base64 if block.get("contentEncoding") == "base64" else file
+
+
+def shaped(file: File, shape: Any) -> Any:
+    """A file in an encoder's shape."""
+    return template.filled(shape, {"name": file.name, "base64": file.base64, "type": file.type})
+
+
+def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, Any]) -> Any:
+    """A value as its node's encoders write it, at every depth."""
+    block = resolved(node, defs)
+    name = block.get("encode", "")
+    if name == "json":
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if name == "comma":
+        return ",".join(map(text_of, value)) if isinstance(value, list) else value
+    coder = encoders.get(name)
+    if isinstance(coder, dict):
+        return coder.get(text_of(value), value) if isinstance(value, (str, bool, int)) else value
+    if isinstance(value, dict):
+        known, rest = block.get("properties", {}), block.get("additionalProperties")
+        return {key: encoded(item, known.get(key, rest), defs, encoders) for key, item in value.items()}
+    if isinstance(value, list):
+        return [encoded(item, block.get("items"), defs, encoders) for item in value]
+    return value
+
+
+def text_of(value: Any) -> str:
+    """A scalar as text: booleans as JSON writes them, nothing for null."""
+    return _WORDS[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def pairs(name: str, value: Any, nested: str) -> Iterator[tuple[str, str]]:
+    """A value as the pairs of a query or a form, in a named style.
+
+    `brackets` is a[b][0]=1 with booleans as 1 and 0, and a[]= for an empty list; `repeat` is a=1&a=2; `comma` is
+    a=1,2; `json` is JSON text. Objects in the last three are JSON text.
+    """
+    if nested == "brackets":
+        yield from _brackets(name, value)
+    elif isinstance(value, list) and nested == "repeat":
+        for item in value:
+            yield from pairs(name, item, "json")
+    elif isinstance(value, list) and nested == "comma":
+        yield name, ",".join(map(text_of, value))
+    elif isinstance(value, (dict, list)):
+        yield name, json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    else:
+        yield name, text_of(value)
+
+
+def _brackets(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _brackets(f"{name}[{key}]", item)
+    elif isinstance(value, list) and value:
+        for place, item in enumerate(value):
+            yield from _brackets(f"{name}[{place}]", item)
+    elif isinstance(value, (dict, list)):
+        yield f"{name}[]", ""
+    else:
+        yield name, _PHP[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def urlencoded(items: Iterable[tuple[str, str]]) -> str:
+    """Pairs as a query or a form. Brackets in names stay readable; references such as $result[x] stay whole."""
+    return "&".join(f"{quote(name, safe='[]*')}={quote(value, safe='*$[]')}" for name, value in items)
+
+
+def multipart(parts: Iterable[tuple[str, Any]]) -> tuple[str, bytes]:
+    """The content type and the body of a form with files. A part is text, or a File."""
+    boundary = uuid.uuid4().hex
+    chunks = []
+    for name, value in parts:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'
+        if isinstance(value, File):
+            head += f'; filename="{_quoted(value.name)}"\r\nContent-Type: {value.type}'
+        content = value.content if isinstance(value, File) else str(value).encode()
+        chunks.append(head.encode() + b"\r\n\r\n" + content + b"\r\n")
+    return f"multipart/form-data; boundary={boundary}", b"".join(chunks) + f"--{boundary}--\r\n".encode()
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def json_text(value: Any) -> bytes:
+    """A value as JSON. Raises CallError where it holds what JSON can't say."""
+    try:
+        try:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        except UnicodeEncodeError:
+            return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"the input can't be written as JSON: {error}"
+        raise CallError(message, hint="give text, numbers, true, false, null, lists and objects") from None

@@ -1,0 +1,172 @@
+"""A reply read: a result, or the service's refusal. The body is tested before the status."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import query
+from .errors import REFUSALS, Outcome, ServiceError, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .spec import Method
+
+_OK, _REFUSED, _MOVED = 200, 400, 300
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: status, headers with lower-case names, the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A success. `value` is what the method gives, `meta` what stands beside it, `raw` the whole answer."""
+
+    value: Any
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    raw: Any = None
+    reply: Reply | None = field(default=None, repr=False, compare=False)
+
+
+def read(method: Method, reply: Reply) -> Result:
+    """The result of a reply. Raises ServiceError where the service said no, TransportError where it said nothing."""
+    body = _json(reply)
+    if body is not _MISSING:
+        refuse(method, body, reply.status)
+    if reply.status >= _REFUSED:
+        _refused_by_status(method, reply, body)
+    if _OK <= reply.status < _MOVED:
+        return _success(method, reply, body)
+    _unusable(method, reply, "the service answered with a redirect")
+
+
+def refuse(method: Method, body: Any, status: int) -> None:
+    """Raise the refusal that an answer's body holds, if it holds one."""
+    reading = method.reading
+    said = query.search(reading.when, body) if reading.when else None
+    if said is None or said is False:
+        return
+    code = _text(query.search(reading.code, body)) if reading.code else ""
+    message = _text(query.search(reading.message, body)) if reading.message else ""
+    details = query.search(reading.details, body) if reading.details else None
+    raise refusal(method, code, message, status, details)
+
+
+def refusal(method: Method, code: str, message: str, status: int, details: Any = None) -> ServiceError:
+    """The error of a code, as the files describe it."""
+    known = method.refusal(code, status)
+    kind = known.kind if known else _kind(status)
+    hint = known.hint if known else ""
+    return REFUSALS.get(kind, ServiceError)(
+        message,
+        code=code,
+        status=status,
+        kind=kind,  # type: ignore[arg-type]
+        rejected=bool(known and known.rejected),
+        details=details,
+        hint=_filled(hint, method),
+        method=method.full_name,
+    )
+
+
+def _filled(hint: str, method: Method) -> str:
+    scope = method.document.get("scope", "")
+    named = scope if isinstance(scope, str) else " or ".join(scope)
+    return hint.replace("{scope}", named).replace("{method}", method.full_name)
+
+
+def _kind(status: int) -> str:
+    by_status = {401: "auth", 403: "forbidden", 404: "not_found", 409: "conflict", 429: "rate_limit"}
+    return by_status.get(status, "server" if status >= 500 else "usage")  # noqa: PLR2004
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _json(reply: Reply) -> Any:
+    """The body as JSON, or _MISSING."""
+    try:
+        return json.loads(reply.body) if reply.body.strip() else _MISSING
+    except (ValueError, RecursionError):
+        return _MISSING
+
+
+def _refused_by_status(method: Method, reply: Reply, body: Any) -> NoReturn:
+    """A status of 400 and more whose body names no error: known by the status alone, or no usable answer."""
+    known = method.refusal("", reply.status)
+    if known is None and (body is _MISSING or not isinstance(body, dict)):
+        _unusable(method, reply, f"the service answered {reply.status}")
+    message = first_line(reply) if body is _MISSING else ""
+    details = None if body is _MISSING else body
+    raise refusal(method, str(reply.status) if known else "", message, reply.status, details)
+
+
+def _success(method: Method, reply: Reply, body: Any) -> Result:
+    answers = method.reading.answers
+    if not reply.body and "empty" in answers:
+        return Result(None, {}, None, reply)
+    if body is not _MISSING and "json" in answers:
+        meta = {name: query.search(path, body) for name, path in method.reading.meta.items()}
+        found = {name: value for name, value in meta.items() if value is not None}
+        return Result(query.search(method.reading.result, body), found, body, reply)
+    if "bytes" in answers:
+        return Result(reply.body, {}, reply.body, reply)
+    if "text" in answers:
+        try:
+            text = reply.body.decode()
+        except UnicodeDecodeError:
+            _unusable(method, reply, "the answer is not UTF-8 text")
+        return Result(text, {}, text, reply)
+    _unusable(method, reply, f"the answer is {_fault(reply)}")
+
+
+def _fault(reply: Reply) -> str:
+    """What is wrong with an answer that should have been JSON."""
+    if not reply.body.strip():
+        return "empty"
+    try:
+        text = reply.body.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8 text"
+    if re.match(r"\s*<", text):
+        return "a web page, not JSON"
+    return "JSON that is cut short" if re.match(r"\s*[\[{]", text) else "no JSON"
+
+
+def _unusable(method: Method, reply: Reply, message: str) -> NoReturn:
+    line = first_line(reply)
+    outcome: Outcome = "not sent" if _MOVED <= reply.status < _REFUSED else "unknown"
+    hint = ""
+    if outcome == "not sent":
+        hint = f"it points to {reply.headers.get('location', 'nowhere')}; if that is the right host, call it by name"
+    elif method.effect != "read":
+        hint = "the service may have acted; look before you call again"
+    raise TransportError(
+        f"{message}: {line}" if line else message,
+        outcome=outcome,
+        status=reply.status,
+        hint=hint,
+        method=method.full_name,
+    )
+
+
+def first_line(reply: Reply, most: int = 120) -> str:
+    """The first words of a body that is no answer, for a person to recognise it: a page's title, else a line."""
+    text = reply.body[:4096].decode(errors="replace")
+    title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
+    line = title[1] if title else next((line for line in text.splitlines() if line.strip()), "")
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in line).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"

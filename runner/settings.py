@@ -1,0 +1,198 @@
+"""Who is calling: the fields of a connection, from arguments, environment and profile, each with its source."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from . import template
+from .errors import CallError, MissingCredentials, nearest
+from .folders import folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .spec import Service
+
+Json = dict[str, Any]
+SOURCES = ("an argument", "the environment", "the profile", "the default")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """The fields of one connection and where each came from. It never shows a value."""
+
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"<Credentials {', '.join(sorted(self.values))}>"
+
+
+def variable(service: str, name: str) -> str:
+    """The environment variable of a field: DECLAREST_SERVICE_FIELD."""
+    return f"DECLAREST_{service}_{name}".upper().replace("-", "_")
+
+
+def inputs(service: Service) -> list[str]:
+    """The names that a caller may give: texts that are split first, then the fields."""
+    return [*service.accept, *(name for name in service.fields if name not in service.accept)]
+
+
+def credentials(service: Service, given: Mapping[str, Any], profile: str | None = None) -> Credentials:
+    """The connection of a call: arguments before environment before profile before the defaults of the fields.
+
+    Raises CallError for a name, a text or a value that does not fit the service.
+    """
+    known = inputs(service)
+    for name in given:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
+            message = f"{service.name} has no credential called {name!r}"
+            raise CallError(message, hint=hint)
+    values: Json = {}
+    sources: dict[str, str] = {}
+    hosts = [name for name, node in service.fields.items() if node.get("format") in {"hostname", "uri"}]
+    environment = {name: os.environ.get(variable(service.name, name)) for name in known}
+    for source, found in (
+        (SOURCES[0], given),
+        (SOURCES[1], environment),
+        (SOURCES[2], _profile(service.name, profile)),
+    ):
+        fields = _split(service, found)
+        if any(fields[name] != values[name] for name in hosts if name in fields and name in values):
+            continue  # it was saved for another host, which its secrets must not leave
+        for name, value in fields.items():
+            if name not in values:
+                values[name], sources[name] = value, source
+    for name, node in service.fields.items():
+        if name not in values and "default" in node:
+            values[name], sources[name] = node["default"], SOURCES[3]
+    return Credentials(_typed(service, values), sources)
+
+
+def _split(service: Service, found: Mapping[str, Any]) -> Json:
+    """The fields of what one source gives; a field given by itself wins over the same one in a pasted text."""
+    given = {name: value for name, value in found.items() if value is not None and value != "" and name in inputs(service)}
+    result: Json = {}
+    for name, templates in service.accept.items():
+        if name in given:
+            result.update(_pasted(service, name, str(given[name]).strip(), templates))
+    return result | {name: value for name, value in given.items() if name not in service.accept}
+
+
+def _pasted(service: Service, name: str, text: str, templates: tuple[str, ...]) -> Json:
+    for one in templates:
+        fields = template.matched(one, text, service.kinds())
+        if fields is not None and _hosts_are_hosts(service, fields):
+            return fields
+    form = " or ".join(one for one in (templates[0], templates[-1]) if one)
+    secret_free = _without_path(text)
+    message = f"--{name} {secret_free} is not an address that {service.title} has"
+    raise CallError(message, hint=f"it looks like {form}")
+
+
+def _without_path(text: str) -> str:
+    """A pasted text without what may be a secret: scheme and host at most."""
+    scheme, mark, rest = text.rpartition("://")
+    return f"{scheme}{mark}{rest.split('/')[0].rpartition('@')[2]}/…" if "/" in rest else text[:40]
+
+
+def _hosts_are_hosts(service: Service, fields: Mapping[str, str]) -> bool:
+    for name, value in fields.items():
+        node = service.fields.get(name, {})
+        if "enum" in node and value not in node["enum"]:
+            return False
+        if node.get("format") == "hostname":
+            parts = urlsplit(f"//{value}")
+            try:
+                fine = bool(parts.hostname) and parts.port != 0 and "@" not in value and "." not in {value[0], value[-1]}
+            except ValueError:
+                return False
+            if not fine or ":" in value.rstrip("0123456789").rstrip(":"):
+                return False
+    return True
+
+
+def _typed(service: Service, values: Json) -> Json:
+    """Each field in its type; a text that does not fit is an error that names the field, never the value."""
+    from . import precheck
+
+    result = {}
+    for name, value in values.items():
+        node = service.fields.get(name, {})
+        one = int(value) if node.get("type") == "integer" and str(value).isdigit() else value
+        if not precheck.fits(one, node):
+            shown = "this value" if node.get("writeOnly") else repr(value)
+            message = f"{shown} does not fit the credential {name}"
+            raise CallError(message, hint=node.get("description", ""))
+        result[name] = one
+    return result
+
+
+def _profile(service: str, name: str | None) -> Json:
+    """The fields of a profile: the one named, else DECLAREST_PROFILE, else the default one, else none."""
+    wanted = name or os.environ.get("DECLAREST_PROFILE") or ""
+    path = Path(folder("config"), "profiles.toml")
+    if not path.exists():
+        if wanted:
+            message = f"there is no profile {wanted!r}: {path} does not exist"
+            raise CallError(message, hint="pass the credentials, or write the file")
+        return {}
+    table = _table(path).get(service, {})
+    chosen = wanted or table.get("default", "")
+    if not chosen:
+        return {}
+    profiles = {key: value for key, value in table.items() if isinstance(value, dict)}
+    if chosen not in profiles:
+        near = nearest(chosen, profiles)
+        hint = f"did you mean {near[0]}?" if near else f"{path} has {', '.join(profiles) or 'none'} for {service}"
+        message = f"there is no profile {chosen!r} for {service}"
+        raise CallError(message, hint=hint)
+    found: Json = profiles[chosen]
+    return found
+
+
+def _table(path: Path) -> Json:
+    """The file of profiles. It holds secrets, so a file that others can read is refused."""
+    try:
+        if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            message = f"{path} can be read by others"
+            raise CallError(message, hint=f"chmod 600 {path}")
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        message = f"{path} is no TOML: {error}"
+        raise CallError(message) from None
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"can't read {path}: {getattr(error, 'strerror', None) or error}"
+        raise CallError(message) from None
+    from .compiler import faults
+
+    for where, message, hint, _ in faults(data, "profile"):
+        raise CallError(f"{path}: {'.'.join(map(str, where))}: {message}", hint=hint)
+    return data
+
+
+def missing(service: Service, allowed: list[str], known: Mapping[str, Any], method: str) -> MissingCredentials:
+    """The error of a call that no way of authorising can sign: each way with what it still lacks."""
+    ways = [scheme for scheme in service.schemes if not allowed or scheme.name in allowed]
+    first = ways[0]
+    lacking = [name for name in first.needs if name not in known]
+    texts = [name for name in service.accept if name not in known] or lacking
+    name = texts[0]
+    hints = [f"give --{name}, or set {variable(service.name, name)}, or `{name}` in a profile"]
+    hints += [f"{scheme.title}: {', '.join(scheme.needs)}" for scheme in ways]
+    if service.help:
+        hints.append(service.help)
+    hints.append("or practise with --sandbox")
+    if allowed and any(set(scheme.needs) <= set(known) for scheme in service.schemes):
+        message = f"{method} can't be called in this way; it takes {' or '.join(scheme.title for scheme in ways)} only"
+    else:
+        message = f"no credentials for {service.title}: {', '.join(lacking)} missing"
+    return MissingCredentials(message, hint="\n  ".join(["", *hints]).strip(), method=method)
