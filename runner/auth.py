@@ -35,7 +35,11 @@ def choose(method: Method, credentials: Credentials) -> Scheme:
     secrets = method.service.secrets()
 
     def distance(scheme: Scheme) -> int:
-        sources = [settings.SOURCES.index(credentials.sources.get(n, settings.SOURCES[0])) for n in scheme.needs if n in secrets]
+        sources = [
+            settings.SOURCES.index(credentials.sources.get(n, settings.SOURCES[0]))
+            for n in scheme.needs
+            if n in secrets
+        ]
         return min(sources, default=len(settings.SOURCES))
 
     return min(ways, key=distance)

@@ -46,7 +46,9 @@ def _written(batch: Batch, command: Command) -> Any:
     for name, value in command.values.items():
         param = method.param(method.canonical(name))
         coded = param is not None and param.encoded
-        params[name] = encoding.encoded(value, param.schema, defs, method.service.encoders) if param and coded else value
+        params[name] = (
+            encoding.encoded(value, param.schema, defs, method.service.encoders) if param and coded else value
+        )
     pairs = [pair for name, value in params.items() for pair in encoding.pairs(name, value, method.sending.nested)]
     address = urlsplit(command.request.url)
     fields = {

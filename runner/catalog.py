@@ -145,7 +145,10 @@ class Catalog:
         origin = os.path.join(tree.root, row.file)
         data = self._overlaid(service, row.name, data)
         return Method.read(
-            data, self.service(service, data.get("variant", "")), lambda kind: self._type(service, kind, tree), origin
+            data,
+            self.service(service, data.get("variant", "")),
+            lambda kind: self._type(service, kind, tree),
+            origin,
         )
 
     def _no_method(self, service: str, name: str) -> None:
@@ -175,7 +178,10 @@ class Catalog:
         for tree in reversed(self._trees):
             for cells in tree.rows("O", service):
                 if cells[2] in {"-", self.lang} and fnmatchcase(name.lower(), cells[3]):
-                    yield json.loads(tree.text(int(cells[4]), int(cells[5]))), os.path.join(tree.root, cells[6])
+                    yield (
+                        json.loads(tree.text(int(cells[4]), int(cells[5]))),
+                        os.path.join(tree.root, cells[6]),
+                    )
 
     def _overlaid(self, service: str, name: str, data: Json) -> Json:
         for patch, origin in self._patches(service, name):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from . import batch as batching
 from . import encoding, paging, validation
 from . import settings as accounts
+from .batch import Batch, Command
 from .catalog import Catalog
 from .dispatch import Call, Conversation, Send, Session, Wait, converse, prepare
 from .errors import CallError, InvalidArguments, Problem, RunnerError, TransportError
@@ -89,11 +90,13 @@ class Core:
         self._count = 0
 
     def close(self) -> None:
+        """Stop the sandbox, where there is one."""
         if self.served is not None:
             self.served.close()
             self.served = None
 
     def method(self, name: str) -> Method:
+        """A method of the service, by name."""
         return self.catalog.method(self.service.name, name)
 
     def values(self, method: Method, params: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Json:
@@ -128,18 +131,29 @@ class Core:
             return str(uuid.uuid4())
         if kind == "now":
             now = self.session.clock()
-            return int(now) if schema.get("type") == "integer" else time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(now))
+            return (
+                int(now)
+                if schema.get("type") == "integer"
+                else time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(now))
+            )
         with self.session.lock:
             self._count += 1
             return self._count
 
     def problems(self, name: str, params: Mapping[str, Any] | None, more: Mapping[str, Any]) -> list[Problem]:
+        """Every misfit of an input, errors first."""
         method = self.method(name)
         values = self.values(method, params, more)
         return validation.check(method, _checkable(values)) + _constants(method, values)
 
     def plan(
-        self, name: str, params: Mapping[str, Any] | None, more: Mapping[str, Any], *, unknown: bool = False, loose: str = ""
+        self,
+        name: str,
+        params: Mapping[str, Any] | None,
+        more: Mapping[str, Any],
+        *,
+        unknown: bool = False,
+        loose: str = "",
     ) -> Plan:
         """The call, where its input fits. Raises InvalidArguments with every misfit.
 
@@ -168,7 +182,7 @@ class Core:
             plan = self.plan(name, params, {}, loose=how.reference if how else "")
             alone = how is None or method.document.get("batch") is False or _has_file(plan.call.values)
             request = prepare(plan.call, self.session)
-            command = batching.Command(str(key), method, plan.call.called, plan.call.values, request)
+            command = Command(str(key), method, plan.call.called, plan.call.values, request)
             if packs and not alone and packs[-1].takes(method):
                 packs[-1].commands.append(command)
             else:
@@ -188,13 +202,14 @@ class Core:
         return converse(Call(_as_safe(method, safe=safe), name, values), self.session)
 
     def has(self, name: str) -> bool:
+        """Whether the service has a method of exactly this name."""
         return name in self.catalog.names(self.service.name)
 
 
 @dataclass(slots=True)
 class _Pack:
-    how: batching.Batch | None
-    commands: list[batching.Command]
+    how: Batch | None
+    commands: list[Command]
     alone: bool
     halt: bool
 
@@ -231,7 +246,9 @@ def _constants(method: Method, values: Json) -> list[Problem]:
     for name, value in values.items():
         param = method.param(method.canonical(name))
         if param and "send" in param.schema and value != param.schema["send"]:
-            found.append(Problem("error", name, f"is always {validation.shown(param.schema['send'])} here", "leave it out"))
+            found.append(
+                Problem("error", name, f"is always {validation.shown(param.schema['send'])} here", "leave it out")
+            )
     return found
 
 
@@ -267,7 +284,13 @@ class Client:
         **credentials: Any,
     ) -> None:
         self._core = Core(
-            service, profile=profile, sandbox=sandbox, methods=methods, check=check, insecure=insecure, given=credentials
+            service,
+            profile=profile,
+            sandbox=sandbox,
+            methods=methods,
+            check=check,
+            insecure=insecure,
+            given=credentials,
         )
         self._timeout, self._inner = timeout, transport
         self._wire: Any = transport if hasattr(transport, "send") else None
@@ -301,7 +324,9 @@ class Client:
         """The request that a call would send. Nothing is sent. Raises InvalidArguments as the call would."""
         return prepare(self.plan(name, params, more).call, self._core.session)
 
-    def plan(self, name: str, params: Mapping[str, Any] | None, more: Mapping[str, Any], *, unknown: bool = False) -> Plan:
+    def plan(
+        self, name: str, params: Mapping[str, Any] | None, more: Mapping[str, Any], *, unknown: bool = False
+    ) -> Plan:
         """The checked call with its warnings: what the command line shows before it sends."""
         return self._core.plan(name, params, more, unknown=unknown)
 
@@ -392,14 +417,20 @@ class AsyncClient:
         profile: str | None = None,
         sandbox: bool | str = False,
         methods: str | Catalog | None = None,
-        timeout: float = 60.0,  # noqa: ASYNC109 - seconds for the network, as in Client
+        timeout: float = 60.0,
         transport: Any = None,
         check: bool = True,
         insecure: bool = False,
         **credentials: Any,
     ) -> None:
         self._core = Core(
-            service, profile=profile, sandbox=sandbox, methods=methods, check=check, insecure=insecure, given=credentials
+            service,
+            profile=profile,
+            sandbox=sandbox,
+            methods=methods,
+            check=check,
+            insecure=insecure,
+            given=credentials,
         )
         self._timeout, self._inner = timeout, transport
         self._wire: Any = transport if hasattr(transport, "send") else None

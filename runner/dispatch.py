@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import auth, pacing, request, response
+from . import auth, pacing, request, response, template
 from .errors import AuthError, LimitExceeded, RunnerError, ServiceError, TransportError
 from .request import Request
 from .response import Reply, Result
@@ -122,7 +122,7 @@ def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Send
     """Make the first call of a scheme, and keep what it yields."""
     first: Json = scheme.first or {}
     fields = session.credentials.values
-    values = {name: request.template.filled(value, fields) for name, value in first.get("params", {}).items()}
+    values = {name: template.filled(value, fields) for name, value in first.get("params", {}).items()}
     login = session.find(first["method"])
     other = auth.named(method, first["auth"]) if "auth" in first else _bare(scheme)
     result = yield from converse(Call(login, login.name, values), session, other)

@@ -31,10 +31,12 @@ class File:
 
     @property
     def base64(self) -> str:
+        """The content as base64 text."""
         return base64.b64encode(self.content).decode()
 
     @property
     def type(self) -> str:
+        """The media type that the name tells."""
         return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
 
 

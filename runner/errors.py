@@ -23,9 +23,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Kind = Literal[
-    "usage", "auth", "forbidden", "not_found", "conflict", "rate_limit", "blocked", "server", "network"
-]
+Kind = Literal["usage", "auth", "forbidden", "not_found", "conflict", "rate_limit", "blocked", "server", "network"]
 Outcome = Literal["not sent", "unknown"]
 
 BUG, USAGE, AUTH, REFUSED, NETWORK, LIMIT, PARTLY, INTERRUPTED = 1, 2, 3, 4, 5, 6, 7, 130
@@ -107,6 +105,7 @@ class InvalidArguments(CallError):
         self.problems = tuple(problems)
 
     def as_dict(self) -> dict[str, object]:
+        """The error as JSON shows it, each misfit by itself."""
         problems = [{"path": p.path, "message": p.message, "hint": p.hint} for p in self.problems]
         return {**super().as_dict(), "problems": problems}
 
@@ -126,7 +125,7 @@ class ServiceError(RunnerError):
 
     exit_code = REFUSED
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the service said, word for word
         self,
         message: str,
         *,
@@ -149,9 +148,11 @@ class ServiceError(RunnerError):
 
     @property
     def code(self) -> str:
+        """The service's own code."""
         return self._code
 
     def as_dict(self) -> dict[str, object]:
+        """The error as JSON shows it, with status and details."""
         more = {"status": self.status} | ({"details": self.details} if self.details is not None else {})
         return {**super().as_dict(), **more}
 
@@ -181,6 +182,7 @@ class TransportError(RunnerError):
         self.status = status
 
     def as_dict(self) -> dict[str, object]:
+        """The error as JSON shows it, with what is known of the outcome."""
         return {**super().as_dict(), "outcome": self.outcome, "status": self.status}
 
 

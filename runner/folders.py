@@ -20,7 +20,7 @@ def folder(kind: str) -> str:
         return root
     if sys.platform == "linux":
         base = os.environ.get(f"XDG_{kind.upper()}_HOME", "").strip()
-        return os.path.join(base or os.path.expanduser(f"~/{_XDG[kind]}"), APP)  # noqa: PTH111, PTH118
+        return os.path.join(base or os.path.expanduser(f"~/{_XDG[kind]}"), APP)
     import platformdirs
 
     return str(getattr(platformdirs, f"user_{kind}_dir")(APP, appauthor=False))
@@ -28,9 +28,9 @@ def folder(kind: str) -> str:
 
 def built_in(what: str) -> str:
     """The folder of `methods` or `schemas` that came with the package, or stands beside it in a checkout."""
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
-    packed = os.path.join(here, "_data", what)  # noqa: PTH118
-    return packed if os.path.isdir(packed) else os.path.join(os.path.dirname(here), what)  # noqa: PTH112, PTH118, PTH120
+    here = os.path.dirname(os.path.abspath(__file__))
+    packed = os.path.join(here, "_data", what)
+    return packed if os.path.isdir(packed) else os.path.join(os.path.dirname(here), what)
 
 
 def search_path(first: str | None = None) -> list[str]:
@@ -41,8 +41,8 @@ def search_path(first: str | None = None) -> list[str]:
     """
     given = [first] if first else []
     given += filter(None, os.environ.get("DECLAREST_METHODS", "").split(os.pathsep))
-    given += ["methods", os.path.join(folder("config"), "methods"), *_packs(), built_in("methods")]  # noqa: PTH118
-    found = {os.path.realpath(path): None for path in given if os.path.isdir(path)}  # noqa: PTH112
+    given += ["methods", os.path.join(folder("config"), "methods"), *_packs(), built_in("methods")]
+    found = {os.path.realpath(path): None for path in given if os.path.isdir(path)}
     return list(found)
 
 
@@ -52,9 +52,9 @@ def _packs() -> list[str]:
     Reading them imports much, so the answer is kept for as long as no folder of the import path changes.
     """
     times = "\t".join(str(_time(path)) for path in sys.path)
-    kept = os.path.join(folder("cache"), "packs")  # noqa: PTH118
+    kept = os.path.join(folder("cache"), "packs")
     try:
-        with open(kept, encoding="utf-8") as file:  # noqa: PTH123
+        with open(kept, encoding="utf-8") as file:
             first, *found = file.read().splitlines()
         if first == times:
             return found
@@ -62,10 +62,10 @@ def _packs() -> list[str]:
         pass
     found = _entry_points()
     try:
-        os.makedirs(folder("cache"), mode=0o700, exist_ok=True)  # noqa: PTH103
-        with open(f"{kept}.{os.getpid()}", "w", encoding="utf-8") as file:  # noqa: PTH123
+        os.makedirs(folder("cache"), mode=0o700, exist_ok=True)
+        with open(f"{kept}.{os.getpid()}", "w", encoding="utf-8") as file:
             file.write("\n".join([times, *found]))
-        os.replace(f"{kept}.{os.getpid()}", kept)  # noqa: PTH105
+        os.replace(f"{kept}.{os.getpid()}", kept)
     except OSError:
         pass
     return found
@@ -73,7 +73,7 @@ def _packs() -> list[str]:
 
 def _time(path: str) -> int:
     try:
-        return os.stat(path or ".").st_mtime_ns if path else 0  # noqa: PTH116
+        return os.stat(path or ".").st_mtime_ns if path else 0
     except OSError:
         return 0
 

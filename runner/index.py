@@ -29,7 +29,19 @@ FIRST = 64
 class Row:
     """One method in the table."""
 
-    __slots__ = ("effect", "file", "length", "marks", "name", "offset", "service", "size", "summary", "time", "words")
+    __slots__ = (
+        "effect",
+        "file",
+        "length",
+        "marks",
+        "name",
+        "offset",
+        "service",
+        "size",
+        "summary",
+        "time",
+        "words",
+    )
 
     def __init__(self, cells: list[str]) -> None:
         self.service, _, self.name, self.effect, self.marks = cells[1:6]
@@ -69,24 +81,22 @@ class Tree:
         """The JSON text behind a row."""
         if not self._path:
             return self._blobs[offset : offset + length]
-        with open(self._path, "rb") as file:  # noqa: PTH123 - pathlib alone costs as much as the whole start
+        with open(self._path, "rb") as file:
             file.seek(self._start + offset)
             return file.read(length)
 
     def fresh(self, row: Row) -> bool:
         """Whether a method's file is as it was when the index was written."""
-        return stamp(os.path.join(self.root, row.file)) == (row.time, row.size)  # noqa: PTH118
+        return stamp(os.path.join(self.root, row.file)) == (row.time, row.size)
 
     def current(self) -> bool:
         """Whether no file came or went since, and none that all methods rely on was changed."""
         for cells in self.rows("D"):
-            if not _same_time(os.path.join(self.root, cells[2]), cells[1]):  # noqa: PTH118
+            if not _same_time(os.path.join(self.root, cells[2]), cells[1]):
                 return False
         return all(
-            stamp(os.path.join(self.root, cells[3])) == (int(cells[1]), int(cells[2]))  # noqa: PTH118
-            for cells in self.rows("P")
+            stamp(os.path.join(self.root, cells[3])) == (int(cells[1]), int(cells[2])) for cells in self.rows("P")
         )
-
 
     def hits(self, words: list[bytes]) -> Iterator[list[str]]:
         """The rows of methods and translations that hold every word, in the order of the table."""
@@ -133,7 +143,7 @@ def translated(trees: list[Tree], row: Row, lang: str) -> Row:
 
 def _same_time(path: str, time: str) -> bool:
     try:
-        return str(os.stat(path).st_mtime_ns) == time  # noqa: PTH116
+        return str(os.stat(path).st_mtime_ns) == time
     except OSError:
         return False
 
@@ -141,7 +151,7 @@ def _same_time(path: str, time: str) -> bool:
 def stamp(path: str) -> tuple[int, int]:
     """Time of change in nanoseconds, and size; zeroes where there is no such file."""
     try:
-        status = os.stat(path)  # noqa: PTH116
+        status = os.stat(path)
     except OSError:
         return (0, 0)
     return (status.st_mtime_ns, status.st_size)
@@ -151,8 +161,8 @@ def place(root: str, cache: str) -> str:
     """The file that holds the index of a root."""
     from binascii import crc32
 
-    name = os.path.basename(os.path.dirname(root)) or "root"  # noqa: PTH119, PTH120
-    return os.path.join(cache, f"{name}-{crc32(root.encode()):08x}.index")  # noqa: PTH118
+    name = os.path.basename(os.path.dirname(root)) or "root"
+    return os.path.join(cache, f"{name}-{crc32(root.encode()):08x}.index")
 
 
 def head(root: str, version: str, table: bytes) -> bytes:
@@ -167,7 +177,7 @@ def read(root: str, cache: str, version: str) -> Tree | None:
     """The index of a root as it was written, or None where there is none that this version can read."""
     path = place(root, cache)
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             first = file.read(FIRST)
             size = int(first.split()[-1]) if first.startswith(MAGIC) else 0
             table = file.read(size)

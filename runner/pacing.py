@@ -65,7 +65,12 @@ def _key(limit: Limit, method: Method, credentials: Mapping[str, Any]) -> tuple[
 
 
 def again(  # noqa: PLR0913 - each of them decides
-    method: Method, error: RunnerError, reply: Reply | None, attempt: int, now: float, dice: Callable[[], float]
+    method: Method,
+    error: RunnerError,
+    reply: Reply | None,
+    attempt: int,
+    now: float,
+    dice: Callable[[], float],
 ) -> float | None:
     """The seconds after which a failed call may be made again, or None where it must not be.
 
@@ -102,10 +107,14 @@ def _told(method: Method, error: RunnerError, reply: Reply | None, now: float) -
     known = method.refusal(error.code, error.status)
     body = _body(reply)
     for path, scale, start in (
-        (known.wait, 1.0, 0.0),
-        (known.wait_ms, 0.001, 0.0),
-        (known.until, 1.0, now),
-    ) if known else ():
+        (
+            (known.wait, 1.0, 0.0),
+            (known.wait_ms, 0.001, 0.0),
+            (known.until, 1.0, now),
+        )
+        if known
+        else ()
+    ):
         found = _number(query.place(path, body, reply.headers)) if path else None
         if found is not None:
             return max(0.0, found * scale - start)

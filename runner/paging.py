@@ -40,7 +40,9 @@ def style(method: Method, values: Mapping[str, Any]) -> Style:
         raise CallError(message, hint="call it without --all and --limit", method=method.full_name)
     given = {name.lower() for name in values}
     for one in method.styles:
-        fixed = {path.split(".")[0].lower() for path, value in one.send.items() if not _marked(value) and "." not in path}
+        fixed = {
+            path.split(".")[0].lower() for path, value in one.send.items() if not _marked(value) and "." not in path
+        }
         if not fixed & given:
             return one
     return method.styles[-1]
@@ -73,7 +75,10 @@ def _nest(values: Json, method: Method, path: str, value: Any) -> None:
     """Set a value at a dotted path, under the caller's own spelling of the first name."""
     first, *rest = path.split(".")
     here: Json = values
-    key = next((name for name in values if method.canonical(name) == method.canonical(first)), method.canonical(first))
+    key = next(
+        (name for name in values if method.canonical(name) == method.canonical(first)),
+        method.canonical(first),
+    )
     for step in rest:
         inner = here.get(key)
         here[key] = dict(inner) if isinstance(inner, dict) else {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class Unknown(Exception):  # noqa: N818 - not an error: the answer "ask the validator"
+class Unknown(Exception):
     """The schema has a word that is not known here."""
 
 
@@ -53,6 +53,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def number(value: Any) -> bool:
+    """Whether a value is a JSON number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -73,6 +74,7 @@ def _finite(value: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def form_of(pattern: str) -> re.Pattern[str]:
+    """A pattern, compiled once."""
     return re.compile(pattern)
 
 
@@ -110,7 +112,10 @@ def _pattern_properties(value: Any, forms: Json, _node: Json, root: Json) -> boo
     if not isinstance(value, dict):
         return True
     return all(
-        _fits(item, node, root) for form, node in forms.items() for name, item in value.items() if form_of(form).search(name)
+        _fits(item, node, root)
+        for form, node in forms.items()
+        for name, item in value.items()
+        if form_of(form).search(name)
     )
 
 
@@ -217,6 +222,29 @@ _RULES: dict[str, Callable[[Any, Any, Json, Json], bool]] = {
     "maxProperties": _compared(lambda size, most: size <= most, _TYPES["object"], len),
 }
 _SILENT = frozenset(
-    "$schema $id $defs $comment title description default examples deprecated readOnly writeOnly format then else "
-    "contentEncoding contentMediaType encode cli in wire send preset generate".split()
+    [
+        "$schema",
+        "$id",
+        "$defs",
+        "$comment",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+        "format",
+        "then",
+        "else",
+        "contentEncoding",
+        "contentMediaType",
+        "encode",
+        "cli",
+        "in",
+        "wire",
+        "send",
+        "preset",
+        "generate",
+    ]
 )

@@ -45,7 +45,12 @@ class Request:
     def as_dict(self) -> Json:
         """The shown request as JSON: a JSON body as its value, text as text, bytes by their length."""
         face = self.shown
-        return {"verb": face.verb, "url": face.url, "headers": dict(face.headers), "body": _readable(face.body)}
+        return {
+            "verb": face.verb,
+            "url": face.url,
+            "headers": dict(face.headers),
+            "body": _readable(face.body),
+        }
 
     def curl(self, *, show_secrets: bool = False) -> str:
         """A command line that a POSIX shell runs. Secrets are masked unless asked for."""
@@ -195,7 +200,11 @@ def _body(method: Method, places: _Places, scheme: Scheme, credentials: Json) ->
         fields = [*auth.items(), *places.body.items(), *places.form, *places.parts]
         return encoding.multipart((name, _part(value)) for name, value in fields)
     if places.form:
-        items = [*auth.items(), *places.form, *((name, encoding.text_of(value)) for name, value in places.body.items())]
+        items = [
+            *auth.items(),
+            *places.form,
+            *((name, encoding.text_of(value)) for name, value in places.body.items()),
+        ]
         return "application/x-www-form-urlencoded", encoding.urlencoded(items).encode()
     if method.document.get("positional"):
         places.query += auth.items()

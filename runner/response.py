@@ -47,7 +47,7 @@ def read(method: Method, reply: Reply) -> Result:
         _refused_by_status(method, reply, body)
     if _OK <= reply.status < _MOVED:
         return _success(method, reply, body)
-    _unusable(method, reply, "the service answered with a redirect")
+    return _unusable(method, reply, "the service answered with a redirect")
 
 
 def refuse(method: Method, body: Any, status: int) -> None:
@@ -130,7 +130,7 @@ def _success(method: Method, reply: Reply, body: Any) -> Result:
         except UnicodeDecodeError:
             _unusable(method, reply, "the answer is not UTF-8 text")
         return Result(text, {}, text, reply)
-    _unusable(method, reply, f"the answer is {_fault(reply)}")
+    return _unusable(method, reply, f"the answer is {_fault(reply)}")
 
 
 def _fault(reply: Reply) -> str:

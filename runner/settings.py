@@ -79,7 +79,9 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
 
 def _split(service: Service, found: Mapping[str, Any]) -> Json:
     """The fields of what one source gives; a field given by itself wins over the same one in a pasted text."""
-    given = {name: value for name, value in found.items() if value is not None and value != "" and name in inputs(service)}
+    given = {
+        name: value for name, value in found.items() if value is not None and value != "" and name in inputs(service)
+    }
     result: Json = {}
     for name, templates in service.accept.items():
         if name in given:
@@ -112,7 +114,9 @@ def _hosts_are_hosts(service: Service, fields: Mapping[str, str]) -> bool:
         if node.get("format") == "hostname":
             parts = urlsplit(f"//{value}")
             try:
-                fine = bool(parts.hostname) and parts.port != 0 and "@" not in value and "." not in {value[0], value[-1]}
+                fine = (
+                    bool(parts.hostname) and parts.port != 0 and "@" not in value and "." not in {value[0], value[-1]}
+                )
             except ValueError:
                 return False
             if not fine or ":" in value.rstrip("0123456789").rstrip(":"):

@@ -86,6 +86,7 @@ class Scheme:
 
     @classmethod
     def read(cls, name: str, block: Json) -> Scheme:
+        """The block as a value."""
         return cls(
             name=name,
             title=block.get("title", name),
@@ -111,6 +112,7 @@ class Sending:
 
     @classmethod
     def read(cls, block: Json) -> Sending:
+        """The block as a value."""
         verb = block.get("verb", "POST")
         return cls(
             verb=verb,
@@ -139,6 +141,7 @@ class Reading:
 
     @classmethod
     def read(cls, block: Json) -> Reading:
+        """The block as a value."""
         answer, error = block.get("answer", "json"), block.get("error", {})
         return cls(
             answers=(answer,) if isinstance(answer, str) else tuple(answer),
@@ -177,9 +180,11 @@ class Retry:
 
     @classmethod
     def read(cls, block: Json) -> Retry:
+        """The block as a value."""
         times = {key: seconds(block[key]) for key in ("base", "max", "deadline") if key in block}
         rest = {key: block[key] for key in ("tries", "factor") if key in block}
-        return cls(**times, **rest, on=tuple(block.get("on", cls().on)))
+        words: Json = {**times, **rest, "on": tuple(block.get("on", cls().on))}
+        return cls(**words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +200,7 @@ class Limit:
 
     @classmethod
     def read(cls, block: Json) -> Limit:
+        """The block as a value."""
         number, _, unit = block.get("rate", "0/s").partition("/")
         return cls(
             per=tuple(block["per"]),
@@ -224,6 +230,7 @@ class Style:
 
     @classmethod
     def read(cls, name: str, block: Json) -> Style:
+        """The block as a value."""
         return cls(name=name, send=block.get("send", {}), **{k: v for k, v in block.items() if k != "send"})
 
 
@@ -243,6 +250,7 @@ class Batch:
 
     @classmethod
     def read(cls, block: Json) -> Batch:
+        """The block as a value."""
         return cls(
             method=block["method"],
             size=block["size"],
@@ -337,6 +345,7 @@ class Param:
 
     @classmethod
     def read(cls, name: str, node: Any, place: str, types: Json) -> Param:
+        """The param of a node; `place` is where it travels unless it says so itself."""
         block: Json = node if isinstance(node, dict) else {}
         whole = {**types.get(block["$ref"][8:], {}), **block} if "$ref" in block else block
         return cls(
@@ -493,9 +502,7 @@ def _input_schema(document: Json, service: Service, defs: Json) -> Json:
         **_adapted(document.get("rules", {}), encoders),
     }
     if "patterns" in document:
-        schema["patternProperties"] = {
-            form: _adapted(node, encoders) for form, node in document["patterns"].items()
-        }
+        schema["patternProperties"] = {form: _adapted(node, encoders) for form, node in document["patterns"].items()}
     if "required" in document:
         schema["required"] = document["required"]
     if not document.get("more"):
@@ -506,11 +513,9 @@ def _input_schema(document: Json, service: Service, defs: Json) -> Json:
 
 
 def _styles(block: Any, service: Service, origin: str) -> tuple[Style, ...]:
-    named: Json = block if isinstance(block, dict) else dict.fromkeys(block, {})
+    named: Json = block if isinstance(block, dict) else {name: {} for name in block}
     for name in named:
         if name not in service.pages and not named[name]:
             message = f"the service {service.name} has no way of paging called {name!r}"
             raise SpecError(message, where=origin, hint=f"it has {', '.join(service.pages) or 'none'}")
-    return tuple(
-        Style.read(name, merged(service.pages.get(name, {}), patch)) for name, patch in named.items()
-    )
+    return tuple(Style.read(name, merged(service.pages.get(name, {}), patch)) for name, patch in named.items())

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MOST_LISTED = 12
-_PICTURES = {"jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "gif": b"GIF8", "bmp": b"BM", "webp": b"RIFF"}
+MOST_NAME = 200
+_PICTURES = {
+    "jpeg": b"\xff\xd8\xff",
+    "png": b"\x89PNG\r\n\x1a\n",
+    "gif": b"GIF8",
+    "bmp": b"BM",
+    "webp": b"RIFF",
+}
 _WORDS = {
     "string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false",
     "array": "a list", "object": "an object", "null": "null",
@@ -195,7 +202,9 @@ def _enum(error: Any, value: str) -> tuple[str, str]:
     near = nearest(str(error.instance), map(str, known))
     words = [shown(one) if not isinstance(one, str) or not one else one for one in known]
     listed = words if len(words) <= MOST_LISTED else []
-    message = f"{value} is not one of {len(known)} {noun}" if not listed else f"{value} is not one of {', '.join(listed)}"
+    message = (
+        f"{value} is not one of {len(known)} {noun}" if not listed else f"{value} is not one of {', '.join(listed)}"
+    )
     return message, did_you_mean(near) or ("" if listed else f"they begin {', '.join(words[:MOST_LISTED])}")
 
 
@@ -236,7 +245,11 @@ def _contents(method: Method, values: Json) -> Iterator[Problem]:
         try:
             content = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            hint = f"to send a file write @{value}" if len(value) < 200 else "it must be the file's content in base64"  # noqa: PLR2004
+            hint = (
+                f"to send a file write @{value}"
+                if len(value) < MOST_NAME
+                else "it must be the file's content in base64"
+            )
             yield Problem("error", name, f"{shown(value)} is not base64", hint)
             continue
         message = fault_of_content(content, param.schema.get("contentMediaType", ""))
