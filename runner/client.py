@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from . import batch as batching
 from . import encoding, paging, validation
 from . import settings as accounts
-from .batch import Batch, Command
+from .batch import Command
 from .catalog import Catalog
 from .dispatch import Call, Conversation, Send, Session, Wait, converse, prepare
 from .errors import CallError, InvalidArguments, Problem, RunnerError, TransportError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .index import Row
     from .request import Request
     from .response import Reply, Result
-    from .spec import Method
+    from .spec import Batch, Method
 
     Calls = Mapping[str, tuple[str, Mapping[str, Any]]] | Sequence[tuple[str, Mapping[str, Any]]]
     Outcome = Result | RunnerError

@@ -181,9 +181,12 @@ class Retry:
     @classmethod
     def read(cls, block: Json) -> Retry:
         """The block as a value."""
-        times = {key: seconds(block[key]) for key in ("base", "max", "deadline") if key in block}
-        rest = {key: block[key] for key in ("tries", "factor") if key in block}
-        words: Json = {**times, **rest, "on": tuple(block.get("on", cls().on))}
+        words: Json = dict(block)
+        for name in ("base", "max", "deadline"):
+            if name in block:
+                words[name] = seconds(block[name])
+        if "on" in block:
+            words["on"] = tuple(block["on"])
         return cls(**words)
 
 
