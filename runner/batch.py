@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import encoding, query, response, template
+from . import request as requests
 from .errors import RunnerError, ServiceError, SpecError
 from .response import Reply, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .request import Request
     from .spec import Batch, Method
@@ -29,6 +30,12 @@ class Command:
     values: Mapping[str, Any]
     request: Request
 
+    @property
+    def shown(self) -> Command:
+        """The same with every secret masked."""
+        values = requests.hidden(self.method, self.values)
+        return Command(self.key, self.method, self.called, values, self.request.shown)
+
 
 def fold(batch: Batch, commands: Sequence[Command], *, halt: bool) -> Json:
     """The values of the batch method for a pack of calls."""
@@ -41,25 +48,33 @@ def fold(batch: Batch, commands: Sequence[Command], *, halt: bool) -> Json:
 
 def _written(batch: Batch, command: Command) -> Any:
     method = command.method
-    defs = method.schema.get("$defs", {})
-    params = {}
-    for name, value in command.values.items():
-        param = method.param(method.canonical(name))
-        coded = param is not None and param.encoded
-        params[name] = (
-            encoding.encoded(value, param.schema, defs, method.service.encoders) if param and coded else value
-        )
+    by_address = "{path}" in str(batch.command)
+    params, rest = {}, {}
+    for name, given in _ordered(method, command.values):
+        param, wire, value = requests.written(method, name, given)
+        params[wire] = value
+        if param is None or param.place not in {"path", "query"}:
+            rest[wire] = value
     pairs = [pair for name, value in params.items() for pair in encoding.pairs(name, value, method.sending.nested)]
     address = urlsplit(command.request.url)
     fields = {
         "method": command.called,
         "query": encoding.urlencoded(pairs),
-        "params": params,
+        "params": rest if by_address else params,
         "key": command.key,
         "verb": method.sending.verb,
         "path": address.path + (f"?{address.query}" if address.query else ""),
     }
     return template.filled(batch.command, fields)
+
+
+def _ordered(method: Method, values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """The values of a call; those of a positional method in the order of its params, each empty slot filled."""
+    if not method.document.get("positional"):
+        return values.items()
+    given = {method.canonical(name): (name, value) for name, value in values.items()}
+    last = max((place for place, name in enumerate(method.params) if name in given), default=-1)
+    return [given.get(name, (name, method.sending.slot)) for name in list(method.params)[: last + 1]]
 
 
 def unfold(batch: Batch, commands: Sequence[Command], result: Result) -> list[Result | RunnerError]:
@@ -135,8 +150,17 @@ def _entry(answers: Json, method: Method, entry: Any) -> Result | RunnerError:
     status = query.search(answers["status"], entry) if "status" in answers else 200
     if "body" not in answers:
         return Result(entry, {}, entry)
-    body = encoding.json_text(query.search(answers["body"], entry))
+    body = _body(method, query.search(answers["body"], entry))
     try:
         return response.read(method, Reply(int(status), {}, body))
     except RunnerError as error:
         return error
+
+
+def _body(method: Method, found: Any) -> bytes:
+    """The body of an entry as it would have come by itself: nothing and text are what the method expects them to be."""
+    if found is None and "empty" in method.reading.answers:
+        return b""
+    if isinstance(found, str) and "json" not in method.reading.answers:
+        return found.encode()
+    return encoding.json_text(found)

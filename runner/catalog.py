@@ -37,14 +37,14 @@ class Catalog:
     def __init__(self, methods: str | None = None, *, lang: str = "") -> None:
         self.lang = lang
         self._roots = search_path(methods)
-        self._trees = trees(self._roots)
+        self.trees = trees(self._roots)
         self._services: dict[tuple[str, str], Service] = {}
         self._methods: dict[tuple[str, str], Method] = {}
 
     def services(self) -> dict[str, str]:
         """The name and the title of every service."""
         found: dict[str, str] = {}
-        for tree in self._trees:
+        for tree in self.trees:
             for cells in tree.rows("S"):
                 found.setdefault(cells[1], cells[6])
         return dict(sorted(found.items()))
@@ -52,13 +52,13 @@ class Catalog:
     def broken(self, service: str = "") -> list[str]:
         """What is wrong with the files that could not be read, one line each."""
         start = (service,) if service else ()
-        return [cells[3] for tree in self._trees for cells in tree.rows("X", *start)]
+        return [cells[3] for tree in self.trees for cells in tree.rows("X", *start)]
 
     def service(self, name: str, variant: str = "") -> Service:
         """A service, by name and variant. Raises UnknownMethod where there is none, SpecError where it is broken."""
         key = (name, variant)
         if key not in self._services:
-            for tree in self._trees:
+            for tree in self.trees:
                 for cells in tree.rows("S", name):
                     data = json.loads(tree.text(int(cells[3]), int(cells[4])))
                     self._services[key] = Service.read(data, variant, os.path.join(tree.root, cells[5]))
@@ -79,7 +79,7 @@ class Catalog:
 
     def variants(self, name: str) -> list[str]:
         """The variants of a service."""
-        for tree in self._trees:
+        for tree in self.trees:
             for cells in tree.rows("S", name):
                 return list(filter(None, cells[2].split(",")))
         return []
@@ -87,10 +87,10 @@ class Catalog:
     def rows(self, service: str) -> dict[str, index.Row]:
         """Every method of a service by its name, in order; the row of the folder that wins."""
         found: dict[str, index.Row] = {}
-        for tree in self._trees:
+        for tree in self.trees:
             for row in tree.methods(service):
                 if row.name not in found:
-                    found[row.name] = index.translated(self._trees, row, self.lang)
+                    found[row.name] = index.translated(self.trees, row, self.lang)
         return dict(sorted(found.items()))
 
     def names(self, service: str) -> list[str]:
@@ -106,29 +106,37 @@ class Catalog:
 
     def owner(self, name: str) -> str:
         """The one service that has a method or a command of this name, or nothing where none or several have it."""
-        owners = [one for one in self.services() if self._row(one, name) or self.command(one, name)]
+        owners = [one for one in self.services() if self._found(one, name) or self.command(one, name)]
         return owners[0] if len(owners) == 1 else ""
 
     def command(self, service: str, alias: str) -> Json | None:
         """What a name of another tool's command line stands for: `call` or `skeleton`, dialect, flags."""
-        for tree in self._trees:
+        for tree in self.trees:
             for cells in tree.rows("A", service, alias.lower()):
                 return {**json.loads(tree.text(int(cells[7]), int(cells[8]))), "alias": cells[3]}
         return None
 
     def aliases(self, service: str) -> dict[str, str]:
         """The names of other tools' command lines, and the method of each."""
-        return {cells[3]: cells[6] for tree in self._trees for cells in tree.rows("A", service)}
+        return {cells[3]: cells[6] for tree in self.trees for cells in tree.rows("A", service)}
+
+    def _found(self, service: str, name: str) -> tuple[index.Tree, index.Row] | None:
+        """The row of a method; a name that only one variant has needs no suffix."""
+        row = self._row(service, name)
+        if row or "@" in name:
+            return row
+        rows = [row for variant in self.variants(service) if (row := self._row(service, f"{name}@{variant}"))]
+        return rows[0] if len(rows) == 1 else None
 
     def _row(self, service: str, name: str) -> tuple[index.Tree, index.Row] | None:
         """The row of a method and its tree; a file that was edited in place is compiled again."""
-        for place, tree in enumerate(self._trees):
+        for place, tree in enumerate(self.trees):
             row = tree.method(service, name)
             if row and not tree.fresh(row):
-                self._trees[place] = self._again(tree)
-                row = self._trees[place].method(service, name)
+                self.trees[place] = self._again(tree)
+                row = self.trees[place].method(service, name)
             if row:
-                return self._trees[place], row
+                return self.trees[place], row
         return None
 
     def _again(self, tree: index.Tree) -> index.Tree:
@@ -137,7 +145,7 @@ class Catalog:
         return compiler.build(tree.root, os.path.join(folder("cache"), "index"), __version__, tree)
 
     def _read(self, service: str, name: str) -> Method:
-        found = self._row(service, name)
+        found = self._found(service, name)
         if found is None:
             self._no_method(service, name)
         tree, row = found  # type: ignore[misc]
@@ -165,7 +173,7 @@ class Catalog:
         raise error
 
     def _type(self, service: str, name: str, first: index.Tree) -> Json | None:
-        for tree in (first, *self._trees):
+        for tree in (first, *self.trees):
             for cells in tree.rows("T", service, name):
                 found: Json = json.loads(tree.text(int(cells[3]), int(cells[4])))
                 return found
@@ -175,7 +183,7 @@ class Catalog:
         """The patches of the overlays that name a method, the one that wins last, with the file of each."""
         from fnmatch import fnmatchcase
 
-        for tree in reversed(self._trees):
+        for tree in reversed(self.trees):
             for cells in tree.rows("O", service):
                 if cells[2] in {"-", self.lang} and fnmatchcase(name.lower(), cells[3]):
                     yield (
@@ -192,4 +200,4 @@ class Catalog:
 
     def find(self, words: str, service: str = "") -> list[index.Row]:
         """The methods whose name, summary, params or translation hold every word, the nearest first."""
-        return index.search(self._trees, words, service, self.lang)
+        return index.search(self.trees, words, service, self.lang)

@@ -9,11 +9,11 @@ import asyncio
 import random
 import time
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from . import auth, encoding, paging, validation
 from . import batch as batching
-from . import encoding, paging, validation
 from . import settings as accounts
 from .batch import Command
 from .catalog import Catalog
@@ -51,6 +51,22 @@ class Methods:
     def find(self, words: str) -> list[Row]:
         """The methods whose name, summary or params hold every word, the nearest first."""
         return self._catalog.find(words, self._service)
+
+
+class Watch(Protocol):
+    """Somebody who is told what goes out and what comes back."""
+
+    def sent(self, step: Send) -> None:
+        """A request is about to leave."""
+        ...
+
+    def came(self, reply: Reply) -> None:
+        """Its reply has come."""
+        ...
+
+    def waits(self, seconds: float, why: str) -> None:
+        """Time is about to pass."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +197,8 @@ class Core:
             how = method.service.batch
             plan = self.plan(name, params, {}, loose=how.reference if how else "")
             alone = how is None or method.document.get("batch") is False or _has_file(plan.call.values)
-            request = prepare(plan.call, self.session)
+            scheme = replace(auth.choose(method, self.session.credentials), send={})
+            request = prepare(plan.call, self.session, scheme)
             command = Command(str(key), method, plan.call.called, plan.call.values, request)
             if packs and not alone and packs[-1].takes(method):
                 packs[-1].commands.append(command)
@@ -198,8 +215,9 @@ class Core:
         name = pack.how.method
         method = self.method(f"{name}@{variant}" if variant and self.has(f"{name}@{variant}") else name)
         values = batching.fold(pack.how, pack.commands, halt=pack.halt)
+        face = batching.fold(pack.how, [command.shown for command in pack.commands], halt=pack.halt)
         safe = all(command.method.repeatable for command in pack.commands)
-        return converse(Call(_as_safe(method, safe=safe), name, values), self.session)
+        return converse(Call(_as_safe(method, safe=safe), name, values, face=face), self.session)
 
     def has(self, name: str) -> bool:
         """Whether the service has a method of exactly this name."""
@@ -225,14 +243,14 @@ class _Pack:
 
 def _as_safe(method: Method, *, safe: bool) -> Method:
     """The batch method with the effect of what it carries: it may be repeated where each of its calls may."""
-    from dataclasses import replace
-
     return replace(method, effect="read" if safe else "write", document={**method.document, "idempotent": safe})
 
 
 def _has_file(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(_has_file, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_file, value))
     return isinstance(value, encoding.File)
 
 
@@ -295,6 +313,8 @@ class Client:
         self._timeout, self._inner = timeout, transport
         self._wire: Any = transport if hasattr(transport, "send") else None
         self._sleep = time.sleep
+        self.watch: Watch | None = None
+        self.in_flight = False
 
     def __enter__(self) -> Self:
         return self
@@ -329,6 +349,15 @@ class Client:
     ) -> Plan:
         """The checked call with its warnings: what the command line shows before it sends."""
         return self._core.plan(name, params, more, unknown=unknown)
+
+    def request(self, plan: Plan) -> Request:
+        """The request of a planned call. Nothing is sent."""
+        return prepare(plan.call, self._core.session)
+
+    @property
+    def sandbox_note(self) -> str:
+        """What the sandbox has to say of itself, such as that it could not write its file."""
+        return str(self._core.served.note) if self._core.served else ""
 
     def call(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Result:
         """Call a method. Its result holds `value`, `meta` and `raw`, the whole answer.
@@ -373,10 +402,11 @@ class Client:
 
     def _drive(self, conversation: Conversation) -> Result:
         """Do what a conversation asks for until it returns."""
-        if self._wire is None:
-            from .transport import Transport
+        with self._core.session.lock:
+            if self._wire is None:
+                from .transport import Transport
 
-            self._wire = Transport(timeout=self._timeout, inner=self._inner)
+                self._wire = Transport(timeout=self._timeout, inner=self._inner)
         answer: Reply | None = None
         try:
             step = next(conversation)
@@ -392,10 +422,19 @@ class Client:
             return result
 
     def _do(self, step: Send | Wait) -> Reply | None:
+        watch = self.watch
         if isinstance(step, Wait):
+            if watch:
+                watch.waits(step.seconds, step.why)
             self._sleep(step.seconds)
             return None
+        if watch:
+            watch.sent(step)
+        self.in_flight = True
         reply: Reply = self._wire.send(step.request, step.largest)
+        self.in_flight = False
+        if watch:
+            watch.came(reply)
         return reply
 
 

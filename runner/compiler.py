@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import document, index, precheck
-from .errors import SpecError, nearest
+from .errors import SpecError, did_you_mean, nearest
 from .folders import built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Json = dict[str, Any]
+MOST_LISTED = 16
 SERVICE, OVERLAY = "_service.yaml", ".overlay.yaml"
 _SETTLED = 50_000_000  # nanoseconds after which a directory's time will not be given to a second change
 
@@ -72,11 +73,19 @@ def faults(data: Any, kind: str) -> list[tuple[list[str | int], str, str, bool]]
             for key in error.instance:
                 if key not in known:
                     near = nearest(key, known)
-                    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+                    hint = did_you_mean(near) or _stray(key, known)
                     found.append(([*path, key], f"the key {key!r} is not known", hint, True))
         else:
             found.append((path, *_told(error), False))
     return found
+
+
+def _stray(key: str, known: Json) -> str:
+    """The fix of a key that resembles none: often it is the rest of a text that holds a comma."""
+    if " " in key:
+        return "if it belongs to the text before it, put that text in quotes"
+    names = sorted(known)
+    return f"known here: {', '.join(names[:MOST_LISTED])}{'…' if len(names) > MOST_LISTED else ''}"
 
 
 def _told(error: Any) -> tuple[str, str]:

@@ -30,9 +30,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let this many seconds pass."""
+    """Let this many seconds pass. `why` is for a person."""
 
     seconds: float
+    why: str = ""
 
 
 Conversation = Generator[Send | Wait, Reply | None, Result]
@@ -40,12 +41,16 @@ Conversation = Generator[Send | Wait, Reply | None, Result]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that has passed the check: the method, its name as it was spelt, its values, where it follows to."""
+    """A call that has passed the check: the method, its name as it was spelt, its values, where it follows to.
+
+    `face` are the values as people may see them, where that is not told by the method's own params.
+    """
 
     method: Method
     called: str
     values: Mapping[str, Any]
     follow: str = ""
+    face: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ def prepare(call: Call, session: Session, scheme: Scheme | None = None) -> Reque
     for name in (scheme.first or {}).get("keep", ()):
         values.setdefault(name, request.MASK)
     auth.trust(call.method, scheme, values, insecure=session.insecure)
-    made = request.build(call.method, call.called, call.values, scheme, values)
+    made = request.build(call.method, call.called, call.values, scheme, values, call.face)
     return request.following(made, call.follow) if call.follow else made
 
 
@@ -97,7 +102,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
             pause = pacing.again(method, error, reply, attempt, session.clock(), session.dice)
             if pause is None or session.clock() + pause > end:
                 raise
-            yield Wait(pause)
+            yield Wait(pause, str(error).splitlines()[0])
         attempt += 1
 
 
@@ -115,7 +120,7 @@ def _pause(seconds: float, end: float, session: Session, call: Call) -> Generato
     if session.clock() + seconds > end:
         message = f"the limits of {call.method.service.title} would hold this call for {seconds:.0f} s"
         raise LimitExceeded(message, kind="rate_limit", rejected=True, method=call.method.full_name)
-    yield Wait(seconds)
+    yield Wait(seconds, f"the limits of {call.method.service.title}")
 
 
 def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Send | Wait, Reply | None, None]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
 MOST_NODES = 200_000
+MOST_DEPTH = 64
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _TAG = "tag:yaml.org,2002:"
@@ -33,6 +34,10 @@ _CORE: list[tuple[str, str, str]] = [
 ]
 
 
+_DOUBTFUL = re.compile(r"(?m)(?:^|[\s\[{,:-])[*&!]\S|^ {32}|(?:[-?:]\s+){16}")
+_UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 class _Loader(_BASE):  # type: ignore[misc]
     """The library's safe loader, narrowed to what JSON can say."""
 
@@ -43,9 +48,9 @@ class _Loader(_BASE):  # type: ignore[misc]
         seen: dict[Hashable, Any] = {}
         yield seen
         for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=True)
+            key = key_node.value
             if not isinstance(key, str):
-                key = key_node.value
+                raise yaml.MarkedYAMLError(problem="a key must be text", problem_mark=key_node.start_mark)
             if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark)
             seen[key] = self.construct_object(value_node, deep=True)
@@ -53,10 +58,6 @@ class _Loader(_BASE):  # type: ignore[misc]
     def integer(self, node: yaml.ScalarNode) -> int:
         text = str(self.construct_scalar(node))
         return int(text, 8 if text.startswith("0o") else 16 if text.startswith("0x") else 10)
-
-    def stranger(self, node: yaml.Node) -> object:
-        problem = f"the tag {node.tag!r} is not taken; write plain YAML"
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
 for _name, _form, _starts in _CORE:
@@ -73,34 +74,54 @@ for _name, _reader in {
     "map": _Loader.mapping,
 }.items():
     _Loader.yaml_constructors[_TAG + _name] = _reader
-_Loader.yaml_constructors[None] = _Loader.stranger
 
 
 def load(text: str, where: str = "text") -> Any:
     """The data of a YAML text. Raises SpecError with `where:line:column`."""
     try:
-        if re.search(r"(?m)(^|[\s\[{,:-])[*&]\S", text):
-            _count(yaml.compose(text, Loader=_Loader), where)
+        if _DOUBTFUL.search(text) or text.count("[") + text.count("{") > MOST_DEPTH:
+            _vet(text, where)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - the loader above is narrower than the safe one
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         spot = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
         message = error.problem or error.context or "this is no YAML"
-        raise SpecError(message, where=spot, hint=_advice(message)) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        message = str(error).splitlines()[0] if str(error) else "this is nested too deeply"
-        raise SpecError(message, where=where) from None
+        raise SpecError(message, where=spot, hint=_advice(message, text, mark)) from None
+    except (yaml.YAMLError, ValueError) as error:
+        bad = _UNPRINTABLE.search(text)
+        if bad is None:
+            raise SpecError(str(error).splitlines()[0], where=where) from None
+        spot = f"{where}:{text.count(chr(10), 0, bad.start()) + 1}:{bad.start() - text.rfind(chr(10), 0, bad.start())}"
+        raise SpecError(f"the character {bad[0]!a} can't stand in YAML", where=spot) from None
 
 
-def _advice(problem: str) -> str:
-    if "cannot start any token" in problem and "\\t" in problem:
-        return "indent with spaces, not with tabs"
+def _advice(problem: str, text: str, mark: yaml.Mark | None) -> str:
+    at = "".join(text.split("\n")[mark.line : mark.line + 1])[mark.column :][:1] if mark else ""
+    if "cannot start any token" in problem:
+        return "indent with spaces, not with tabs" if at == "\t" else f"put the text in quotes, it begins with {at}"
     if "mapping values are not allowed" in problem:
         return "put the text in quotes, it holds a colon"
     return ""
 
 
-def _count(node: yaml.Node | None, where: str) -> None:
+def _vet(text: str, where: str) -> None:
+    """Refuse tags, what is nested too deeply, and aliases that unfold into too much."""
+    depth, aliases = 0, False
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        aliases |= isinstance(event, yaml.AliasEvent)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            problem = f"the tag {tag!r} is not taken; write plain YAML"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        if depth > MOST_DEPTH:
+            problem = f"this is nested more than {MOST_DEPTH} levels deep"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+    if aliases:
+        _count(yaml.compose(text, Loader=_Loader), where)
+
+
+def _count(node: yaml.Node, where: str) -> None:
     """Refuse aliases that unfold into more than MOST_NODES nodes, or into themselves."""
     sizes: dict[int, int] = {}
 
@@ -117,7 +138,7 @@ def _count(node: yaml.Node | None, where: str) -> None:
             sizes[id(part)] = 1 + sum(size(child, above | {id(part)}) for child in children)
         return sizes[id(part)]
 
-    if node is not None and size(node, frozenset()) > MOST_NODES:
+    if size(node, frozenset()) > MOST_NODES:
         message = f"its aliases unfold into more than {MOST_NODES} nodes"
         raise SpecError(message, where=where)
 
@@ -145,6 +166,9 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, y
     return None
 
 
+_UNBLOCKED = re.compile(r"(?m)\A\s|[ \t]$|[\r\x85\u2028\u2029\ufeff]|\n\n\Z")
+
+
 class _Dumper(_DUMPER):  # type: ignore[misc]
     """The library's safe dumper, with lists indented under their key."""
 
@@ -153,15 +177,17 @@ class _Dumper(_DUMPER):  # type: ignore[misc]
 
 
 def _text(dumper: Any, value: str) -> yaml.Node:
-    style = "|" if "\n" in value and not re.search(r"[ \t]+$", value, re.MULTILINE) else None
+    style = "|" if "\n" in value and not _UNBLOCKED.search(value) else None
     node: yaml.Node = dumper.represent_scalar(_TAG + "str", value, style=style)
     return node
 
 
 _Dumper.add_representer(str, _text)
+for _name, _form, _starts in _CORE:  # beside the older forms of the library, so that every reader reads text as text
+    _Dumper.add_implicit_resolver(_TAG + _name, re.compile(_form), [_start.strip("\0") for _start in _starts])
 
 
 def dump(value: object) -> str:
     """A JSON value as YAML, keys in their order, letters of every script as they are."""
     text: str = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
-    return text.removesuffix("...\n")
+    return text[:-4] if text.endswith("\n...\n") else text

@@ -170,16 +170,23 @@ class LimitExceeded(ServiceError):
 
 
 class TransportError(RunnerError):
-    """No usable answer came. `outcome` says whether the server may have acted."""
+    """No usable answer came. `outcome` says whether the server may have acted, `final` that asking again is vain."""
 
     kind, exit_code = "network", NETWORK
 
-    def __init__(
-        self, message: str, *, outcome: Outcome = "unknown", status: int = 0, hint: str = "", method: str = ""
+    def __init__(  # noqa: PLR0913 - what is known of the failure
+        self,
+        message: str,
+        *,
+        outcome: Outcome = "unknown",
+        status: int = 0,
+        final: bool = False,
+        hint: str = "",
+        method: str = "",
     ) -> None:
         super().__init__(message, hint=hint, method=method)
         self.outcome: Outcome = outcome
-        self.status = status
+        self.status, self.final = status, final
 
     def as_dict(self) -> dict[str, object]:
         """The error as JSON shows it, with what is known of the outcome."""

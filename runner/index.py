@@ -77,6 +77,15 @@ class Tree:
         cells = next(self.rows("M", service, name.lower()), None)
         return Row(cells) if cells else None
 
+    def starting(self, kind: str, service: str, start: str) -> Iterator[str]:
+        """The names in the rows of a kind that begin so; `start` is in lower case."""
+        head = f"\n{kind}\t{service}\t{start}".encode()
+        at = self.table.find(head)
+        while at >= 0:
+            end = self.table.find(b"\n", at + 1)
+            yield self.table[at:end].split(b"\t", 4)[3].decode()
+            at = self.table.find(head, end)
+
     def text(self, offset: int, length: int) -> bytes:
         """The JSON text behind a row."""
         if not self._path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ def _reason(error: RunnerError) -> str:
     """The word of `retry.on` that an error falls under."""
     if isinstance(error, TransportError):
         moved = 300 <= error.status < 400  # noqa: PLR2004
-        return "" if moved else "server" if error.status else "network"
+        return "" if moved or error.final else "server" if error.status else "network"
     if isinstance(error, LimitExceeded):
         return "rate_limit"
     return "server" if isinstance(error, ServiceError) and error.kind == "server" else ""
@@ -102,9 +103,9 @@ def _reason(error: RunnerError) -> str:
 
 def _told(method: Method, error: RunnerError, reply: Reply | None, now: float) -> float | None:
     """The waiting time that the answer itself gives, in seconds."""
-    if reply is None or not isinstance(error, ServiceError):
+    if reply is None:
         return None
-    known = method.refusal(error.code, error.status)
+    known = method.refusal(error.code, error.status) if isinstance(error, ServiceError) else None
     body = _body(reply)
     for path, scale, start in (
         (
@@ -118,7 +119,19 @@ def _told(method: Method, error: RunnerError, reply: Reply | None, now: float) -
         found = _number(query.place(path, body, reply.headers)) if path else None
         if found is not None:
             return max(0.0, found * scale - start)
-    return _number(reply.headers.get("retry-after"))
+    return _after(reply.headers.get("retry-after", ""), now)
+
+
+def _after(text: str, now: float) -> float | None:
+    """The seconds of a Retry-After, which is a number or a date."""
+    from email.utils import parsedate_to_datetime
+
+    found = _number(text)
+    try:
+        found = parsedate_to_datetime(text).timestamp() - now if found is None else found
+    except ValueError:
+        return None
+    return max(0.0, found)
 
 
 def _body(reply: Reply) -> Any:
@@ -126,12 +139,13 @@ def _body(reply: Reply) -> Any:
 
     try:
         return json.loads(reply.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 def _number(value: Any) -> float | None:
     try:
-        return None if isinstance(value, bool) else float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None

@@ -53,6 +53,12 @@ def begin(method: Method, values: Mapping[str, Any]) -> Walk:
     chosen = style(method, values)
     walk = Walk(chosen, dict(values))
     walk.page = chosen.first
+    for path, wanted in chosen.send.items():
+        whole = _whole(_stands(walk.values, method, path)) if wanted in {"$page", "$count"} else None
+        if whole is not None and wanted == "$page":
+            walk.page = whole
+        elif whole is not None:
+            walk.count = whole
     _place(walk, method, mark=None, start=True)
     return walk
 
@@ -69,6 +75,17 @@ def _place(walk: Walk, method: Method, mark: Any, *, start: bool = False) -> Non
         if value is None or (start and wanted in {"$next", "$last", "$count"}):
             continue
         _nest(walk.values, method, path, value)
+
+
+def _stands(values: Json, method: Method, path: str) -> Any:
+    """What the caller gave at a dotted path, None where nothing."""
+    first, *rest = path.split(".")
+    here: Any = next(
+        (value for name, value in values.items() if method.canonical(name) == method.canonical(first)), None
+    )
+    for step in rest:
+        here = here.get(step) if isinstance(here, dict) else None
+    return here
 
 
 def _nest(values: Json, method: Method, path: str, value: Any) -> None:
@@ -122,7 +139,7 @@ def _following(walk: Walk, page: list[Any], result: Result) -> tuple[Any, bool]:
     elif style.last:
         mark = query.search(style.last, page)
     else:
-        return walk.count, ended
+        return walk.count, ended or not page
     return mark, ended or mark is None or mark == "" or mark is False
 
 

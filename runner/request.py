@@ -89,19 +89,30 @@ def _readable(body: bytes | None) -> Any:
         return text
 
 
-def build(method: Method, called: str, values: Mapping[str, Any], scheme: Scheme, credentials: Json) -> Request:
-    """The request of a call. `called` is the method's name as the caller spelt it, `values` have passed the check."""
+def build(  # noqa: PLR0913 - a call, its way of authorising, and its face
+    method: Method,
+    called: str,
+    values: Mapping[str, Any],
+    scheme: Scheme,
+    credentials: Json,
+    face: Mapping[str, Any] | None = None,
+) -> Request:
+    """The request of a call. `called` is the method's name as the caller spelt it, `values` have passed the check.
+
+    `face` are the values to show, where a secret lies deeper in them than in a param of its own.
+    """
 
     def masked() -> Request:
-        secrets = method.service.secrets()
-        hidden = {name: MASK if name in secrets else value for name, value in credentials.items()}
-        return _built(method, called, _hidden(method, values), scheme, hidden)
+        secrets = {*method.service.secrets(), *(scheme.first or {}).get("keep", ())}
+        veiled = {name: MASK if name in secrets else value for name, value in credentials.items()}
+        return _built(method, called, hidden(method, values if face is None else face), scheme, veiled)
 
     real = _built(method, called, values, scheme, credentials)
     return Request(real.verb, real.url, real.headers, real.body, masked)
 
 
-def _hidden(method: Method, values: Mapping[str, Any]) -> Json:
+def hidden(method: Method, values: Mapping[str, Any]) -> Json:
+    """The values with every secret masked."""
     found = {}
     for name, value in values.items():
         param = method.param(method.canonical(name))
@@ -136,23 +147,26 @@ def _built(method: Method, called: str, values: Mapping[str, Any], scheme: Schem
         headers["Cookie"] = "; ".join(f"{name}={quote(value, safe='*')}" for name, value in places.cookies.items())
     for name, value in headers.items():
         if not value.isprintable() or not value.isascii():
-            message = f"the header {name} can't hold {value!r}"
+            message = f"the header {name} can't hold this value"
             raise CallError(message, hint="only printable ASCII travels in a header", method=method.full_name)
     return Request(sending.verb, _address(method, called, places, scheme, credentials), headers, body)
 
 
 def _sorted(method: Method, values: Mapping[str, Any]) -> _Places:
     places = _Places()
-    defs, encoders = method.schema.get("$defs", {}), method.service.encoders
     for name, given in values.items():
-        proper = method.canonical(name)
-        param = method.param(proper)
-        value = given
-        if param is not None and param.encoded and value != MASK:
-            value = encoding.encoded(value, param.schema, defs, encoders)
-        wire = name if param is None or param.wire in {proper, param.name} else param.wire
+        param, wire, value = written(method, name, given)
         _put(places, method, param.place if param else method.sending.place, wire, value, param)
     return places
+
+
+def written(method: Method, name: str, value: Any) -> tuple[Param | None, str, Any]:
+    """The param of a name, its name on the wire, and the value as its encoders write it."""
+    proper = method.canonical(name)
+    param = method.param(proper)
+    if param is not None and param.encoded and value != MASK:
+        value = encoding.encoded(value, param.schema, method.schema.get("$defs", {}), method.service.encoders)
+    return param, name if param is None or param.wire in {proper, param.name} else param.wire, value
 
 
 def _put(places: _Places, method: Method, place: str, wire: str, value: Any, param: Param | None) -> None:  # noqa: PLR0913
@@ -196,7 +210,7 @@ def _body(method: Method, places: _Places, scheme: Scheme, credentials: Json) ->
     if places.payload:
         places.query += auth.items()
         return _payload(method, places.payload[0])
-    if files or (places.parts and not places.body):
+    if files or (places.parts and (places.form or not places.body)):
         fields = [*auth.items(), *places.body.items(), *places.form, *places.parts]
         return encoding.multipart((name, _part(value)) for name, value in fields)
     if places.form:
@@ -290,5 +304,7 @@ def following(request: Request, address: str) -> Request:
         message = f"the next page stands on another host, {urlsplit(target)[1]}"
         raise SpecError(message)
     face = request.shown
-    shown = Request(face.verb, urljoin(face.url, urlsplit(target).path), face.headers, face.body)
+    same = urlsplit(target).path == urlsplit(request.url).path
+    seen = face.url.partition("?")[0] if same else urljoin(face.url, f"/{MASK}")  # a path may hold a secret
+    shown = Request(face.verb, seen, face.headers, face.body)
     return Request(request.verb, target, request.headers, request.body, lambda: shown)

@@ -44,6 +44,12 @@ def inputs(service: Service) -> list[str]:
     return [*service.accept, *(name for name in service.fields if name not in service.accept)]
 
 
+def example(service: Service, form: str) -> str:
+    """What a pasted text looks like: https://PORTAL/rest/USER_ID/CODE/."""
+    known = {name: service.fields.get(name, {}).get("default", name.upper()) for name in template.names(form)}
+    return template.plain(form, known)
+
+
 def credentials(service: Service, given: Mapping[str, Any], profile: str | None = None) -> Credentials:
     """The connection of a call: arguments before environment before profile before the defaults of the fields.
 
@@ -94,7 +100,7 @@ def _pasted(service: Service, name: str, text: str, templates: tuple[str, ...]) 
         fields = template.matched(one, text, service.kinds())
         if fields is not None and _hosts_are_hosts(service, fields):
             return fields
-    form = " or ".join(one for one in (templates[0], templates[-1]) if one)
+    form = " or ".join(dict.fromkeys(example(service, one) for one in (templates[0], templates[-1])))
     secret_free = _without_path(text)
     message = f"--{name} {secret_free} is not an address that {service.title} has"
     raise CallError(message, hint=f"it looks like {form}")

@@ -387,6 +387,7 @@ class Method:
     sending: Sending
     reading: Reading
     styles: tuple[Style, ...]
+    returns: Any
     by_case: Mapping[str, str]
 
     @classmethod
@@ -418,6 +419,7 @@ class Method:
             sending=sending,
             reading=Reading.read(merged(service.response, document.get("response", {}))),
             styles=_styles(document.get("pages", {}), service, origin),
+            returns=_adapted(document.get("returns"), service.encoders),
             by_case={name.lower(): name for name in params},
         )
 

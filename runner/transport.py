@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from .errors import CallError, TransportError
 from .response import Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .request import Request
 
 AGENT = f"declarest/{__version__}"
@@ -31,7 +34,8 @@ class Transport:
         kind = _kind(url)
         with self._lock:
             if kind not in self._clients:
-                self._clients[kind] = httpx.Client(**_options(kind), timeout=self.timeout, transport=self._inner)
+                with _surroundings():
+                    self._clients[kind] = httpx.Client(**_options(kind), timeout=self.timeout, transport=self._inner)
             return self._clients[kind]
 
     def send(self, request: Request, largest: int) -> Reply:
@@ -67,7 +71,8 @@ class AsyncTransport:
     def _client(self, url: str) -> httpx.AsyncClient:
         kind = _kind(url)
         if kind not in self._clients:
-            self._clients[kind] = httpx.AsyncClient(**_options(kind), timeout=self.timeout, transport=self._inner)
+            with _surroundings():
+                self._clients[kind] = httpx.AsyncClient(**_options(kind), timeout=self.timeout, transport=self._inner)
         return self._clients[kind]
 
     async def send(self, request: Request, largest: int) -> Reply:
@@ -98,6 +103,17 @@ def _kind(url: str) -> str:
     if parts.scheme == "https":
         return "https"
     return "local" if parts.hostname in {"127.0.0.1", "::1", "localhost"} else "http"
+
+
+@contextmanager
+def _surroundings() -> Iterator[None]:
+    """A client that can't be made: the environment names a proxy or certificates that are no good."""
+    try:
+        yield
+    except (ImportError, OSError, ValueError) as error:
+        said = str(error).partition(". ")[0]
+        message = f"the proxy or the certificates that the environment names can't be used: {said}"
+        raise CallError(message, hint="look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR") from None
 
 
 def _options(kind: str) -> dict[str, Any]:
@@ -135,7 +151,7 @@ def translated(request: Request, error: Exception) -> TransportError | CallError
     if isinstance(error, httpx.ConnectTimeout):
         return TransportError(f"{host} did not answer in time", outcome="not sent", hint="is the address right?")
     if isinstance(error, httpx.ConnectError):
-        return TransportError(*_unreachable(host, str(error)), outcome="not sent")
+        return _unreachable(host, str(error))
     if isinstance(error, (httpx.PoolTimeout, httpx.ProxyError)):
         return TransportError(f"the way to {host} is closed: {type(error).__name__}", outcome="not sent")
     if isinstance(error, httpx.TimeoutException):
@@ -148,15 +164,18 @@ def translated(request: Request, error: Exception) -> TransportError | CallError
     return TransportError(f"{host}: {type(error).__name__}")
 
 
-def _unreachable(host: str, said: str) -> tuple[str, ...]:
+def _unreachable(host: str, said: str) -> TransportError:
+    """The error of a connection that could not be made; a wrong name or certificate will not mend by itself."""
     lower = said.lower()
     if "certificate" in lower or "ssl" in lower or "tls" in lower:
-        return (f"{host} has no certificate that can be trusted: {said.strip()[:120]}",)
+        message = f"{host} has no certificate that can be trusted: {said.strip()[:120]}"
+        return TransportError(message, outcome="not sent", final=True)
     if "name or service" in lower or "name resolution" in lower or "getaddrinfo" in lower or "nodename" in lower:
-        return (f"there is no host {host}: its name is not known; check the spelling",)
+        hint = "check the spelling, and the connection of this machine"
+        return TransportError(f"the host {host} is not known", outcome="not sent", final=True, hint=hint)
     if "refused" in lower:
-        return (f"{host} refuses connections: nothing listens there",)
-    return (f"{host} can't be reached: {said.strip()[:120] or 'no connection'}",)
+        return TransportError(f"{host} refuses connections: nothing listens there", outcome="not sent")
+    return TransportError(f"{host} can't be reached: {said.strip()[:120] or 'no connection'}", outcome="not sent")
 
 
 def fetch(url: str, *, timeout: float = 60.0, largest: int = 32 * 2**20) -> bytes:
@@ -165,14 +184,15 @@ def fetch(url: str, *, timeout: float = 60.0, largest: int = 32 * 2**20) -> byte
         message = f"{url} is no web address"
         raise CallError(message)
     try:
-        with httpx.Client(follow_redirects=True, timeout=timeout, headers={"User-Agent": AGENT}) as client:  # noqa: SIM117
-            with client.stream("GET", url) as response:
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > largest:
-                        message = f"{url} is larger than {largest / 2**20:.0f} MiB"
-                        raise CallError(message)
+        with _surroundings():
+            client = httpx.Client(follow_redirects=True, timeout=timeout, headers={"User-Agent": AGENT})
+        with client, client.stream("GET", url) as response:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > largest:
+                    message = f"{url} is larger than {largest / 2**20:.0f} MiB"
+                    raise CallError(message)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         message = f"can't fetch {url}: {_reason(error)}"
         raise CallError(message) from None

@@ -1,0 +1,104 @@
+"""`batch`: the calls of a file, in as few requests as the service allows, each outcome in its place."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import document, encoding, output
+from ..catalog import Catalog
+from ..client import Client
+from ..errors import PARTLY, CallError, RunnerError
+from . import console
+from . import help as pages
+from .quick import language
+from .words import general
+
+if TYPE_CHECKING:
+    from .words import Line
+
+Json = dict[str, Any]
+
+
+def batch(argv: list[str]) -> int:
+    """`batch SERVICE FILE|-`: a mapping of names to `{method, params}`, or a list; exit code 7 where some failed."""
+    line = general(argv)
+    halt = "--halt" in line.rest
+    words = [word for word in line.rest if word != "--halt"]
+    if line.on("--help") or not words:
+        console.answer(pages.command("batch"))
+        return 0
+    catalog = Catalog(line.get("--methods") or None, lang=line.get("--lang") or language())
+    service = catalog.service(words[0])
+    credentials, rest = _credentials(words[1:])
+    if len(rest) != 1:
+        raise CallError("batch takes one file of calls, or - for standard input", hint="declarest batch SERVICE FILE")
+    calls = _calls(rest[0])
+    with Client(
+        service.name,
+        profile=line.get("--profile") or None,
+        sandbox=(line.get("--state") or True) if line.on("--sandbox") else False,
+        methods=catalog,
+        timeout=line.number("--timeout", 60.0),
+        check=not line.on("--no-check"),
+        insecure=line.on("--insecure"),
+        **({} if line.on("--sandbox") else credentials),
+    ) as client:
+        found = client.batch(calls, halt=halt)
+    return _told(line, found)
+
+
+def _credentials(words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """The options that are credentials, and what remains."""
+    found: dict[str, str] = {}
+    rest: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith("--"):
+            rest.append(word)
+            continue
+        name, mark, value = word.removeprefix("--").partition("=")
+        if not mark and not left:
+            raise CallError(f"--{name} needs a value")
+        found[name.replace("-", "_")] = value if mark else left.pop(0)
+    return found, rest
+
+
+def _calls(place: str) -> Any:
+    """The calls of a file: YAML or JSON, a mapping or a list."""
+    if place == "-":
+        text = sys.stdin.buffer.read().decode(errors="replace")
+    else:
+        text = encoding.read_file(Path(place).expanduser()).content.decode(errors="replace")
+    data = document.load(text, place)
+    if isinstance(data, dict):
+        return {key: _call(one, f"{place}: {key}") for key, one in data.items()}
+    if isinstance(data, list):
+        return [_call(one, f"{place}: call {number}") for number, one in enumerate(data, 1)]
+    raise CallError(f"{place} holds no calls", hint="a mapping of names to {method: …, params: {…}}, or a list of them")
+
+
+def _call(one: Any, where: str) -> tuple[str, Json]:
+    if not isinstance(one, dict) or not isinstance(one.get("method"), str) or set(one) - {"method", "params"}:
+        raise CallError(f"{where}: this is no call", hint="write {method: NAME, params: {…}}")
+    return one["method"], one.get("params") or {}
+
+
+def _told(line: Line, found: Any) -> int:
+    """Print every outcome; refusals are told on standard error as well."""
+    pairs = list(found.items()) if isinstance(found, dict) else list(enumerate(found, 1))
+    failed = [(key, one) for key, one in pairs if isinstance(one, RunnerError)]
+    shown = {
+        key: {"error": one.as_dict()} if isinstance(one, RunnerError) else {"result": one.value} for key, one in pairs
+    }
+    answer = shown if isinstance(found, dict) else list(shown.values())
+    text = output.text(answer, line.get("--output", "json"), width=console.width())
+    if "--out" in line.options:
+        output.save(line.get("--out"), [text.encode()])
+    else:
+        console.answer(text)
+    for key, error in failed:
+        console.say(f"error: {key}: {error}")
+    return PARTLY if failed and len(failed) < len(pairs) else max((error.exit_code for _, error in failed), default=0)

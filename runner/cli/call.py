@@ -1,0 +1,250 @@
+"""One method called from a line of words: sorted, read, checked, shown or sent, printed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import arguments, encoding, output, query
+from ..client import Client, Plan
+from ..encoding import File
+from ..errors import CallError, InvalidArguments
+from . import console, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..catalog import Catalog
+    from ..dispatch import Send
+    from ..response import Reply
+    from ..spec import Method
+    from .words import Given, Line
+
+Json = dict[str, Any]
+
+
+class Outside:
+    """Where a line's `@file`, `@https://…` and `-` are read from."""
+
+    def __init__(self) -> None:
+        self._read: bytes | None = None
+
+    def file(self, path: str) -> File:
+        """A file of the disk. Raises CallError where it can't be read, or is empty."""
+        return encoding.read_file(Path(path).expanduser())
+
+    def address(self, url: str) -> File:
+        """What stands at a web address. Raises CallError where it can't be fetched, or is empty."""
+        from ..transport import fetch
+
+        content = fetch(url)
+        if not content:
+            raise CallError(f"what stands at {url} is empty")
+        return File(url.split("?", maxsplit=1)[0].rstrip("/").rpartition("/")[2] or "file", content)
+
+    def stdin(self) -> bytes:
+        """Standard input, which can be taken once."""
+        if self._read is not None:
+            raise CallError("standard input can be read only once", hint="give the other value as @file")
+        if sys.stdin.isatty():
+            console.note("reading standard input; end it with Ctrl-D")
+        self._read = sys.stdin.buffer.read()
+        return self._read
+
+
+def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str]) -> int:
+    """Call a method by its name, or by the name that another tool has for it."""
+    known = name.lower() in {one.lower() for one in catalog.names(service)} if "." not in name else None
+    command = None if known else catalog.command(service, name)
+    if command is None and not known and not line.on("--help") and _is_area(catalog, service, name, rest):
+        from .help import of_area
+
+        console.answer(of_area(catalog, service, name))
+        return 0
+    dialect: Json = command or {}
+    method = catalog.method(service, dialect.get("call") or dialect.get("skeleton") or name)
+    if line.on("--help"):
+        from .help import of_method
+
+        console.answer(of_method(method, catalog))
+        return 0
+    if "skeleton" in dialect:
+        console.answer(output.text(arguments.skeleton(method), line.get("--output", "json")))
+        return 0
+    given = words.of_method(rest, method, dialect)
+    reader = arguments.Reader(method, Outside())
+    if "--params" in line.options:
+        given.whole.insert(0, line.get("--params"))
+    values = _values(reader, given)
+    spelt = method.full_name if dialect else name
+    return _ready(line, catalog, method, spelt, values, reader, given, open_names=dialect.get("unknown") == "allow")
+
+
+def _is_area(catalog: Catalog, service: str, name: str, rest: list[str]) -> bool:
+    """Whether a name is the beginning of methods' names rather than one itself."""
+    start = f"{name.lower()}."
+    names = [one.lower() for one in catalog.names(service)]
+    return not rest and name.lower() not in names and any(one.startswith(start) for one in names)
+
+
+def _values(reader: arguments.Reader, given: Given) -> Json:
+    """The input of a call, from words. What does not fit stays among the reader's problems."""
+    for text in given.whole:
+        reader.whole(text)
+    for path, sign, text in given.values:
+        reader.take(path, sign, text)
+    return reader.values
+
+
+def _ready(  # noqa: PLR0913 - the parts of one line
+    line: Line,
+    catalog: Catalog,
+    method: Method,
+    spelt: str,
+    values: Json,
+    reader: arguments.Reader,
+    given: Given,
+    *,
+    open_names: bool,
+) -> int:
+    outside = reader.sources
+    credentials = {key: _secret(text, outside) for key, text in given.credentials.items()}
+    with Client(
+        method.service.name,
+        profile=line.get("--profile") or None,
+        sandbox=(line.get("--state") or True) if line.on("--sandbox") else False,
+        methods=catalog,
+        timeout=line.number("--timeout", 60.0),
+        check=not line.on("--no-check"),
+        insecure=line.on("--insecure"),
+        **({} if line.on("--sandbox") else credentials),
+    ) as client:
+        plan = _planned(client, spelt, values, reader, unknown=open_names)
+        console.warn(plan.warnings)
+        if line.on("--dry-run") or line.on("--curl"):
+            return _show(line, client, plan)
+        client.watch = _Watch(verbose=line.on("--verbose"))
+        note = client.sandbox_note
+        if note:
+            console.note(note)
+        return _send(line, client, plan)
+
+
+def _secret(text: str, outside: arguments.Sources) -> str:
+    """A credential given as text, as `@file`, or as `-`."""
+    if text == "-":
+        return outside.stdin().decode(errors="replace").strip()
+    if text.startswith("@"):
+        return outside.file(text[1:]).content.decode(errors="replace").strip()
+    if not text.strip():
+        raise CallError("a credential is empty", hint="did a variable of the shell have no value?")
+    return text
+
+
+def _planned(client: Client, name: str, values: Json, reader: arguments.Reader, *, unknown: bool) -> Plan:
+    """The checked call; misfits of words and of values are told together."""
+    try:
+        plan = client.plan(name, values, {}, unknown=unknown)
+    except InvalidArguments as error:
+        told = {problem.path for problem in reader.problems}
+        also = [one for one in error.problems if one.path not in told]
+        raise InvalidArguments([*reader.problems, *also], method=error.method) from None
+    if reader.problems:
+        raise InvalidArguments(reader.problems, method=plan.call.method.full_name)
+    return plan
+
+
+def _show(line: Line, client: Client, plan: Plan) -> int:
+    request = client.request(plan)
+    if line.on("--curl"):
+        console.answer(request.curl(show_secrets=line.on("--show-secrets")) + "\n")
+    else:
+        console.answer(output.text(request.as_dict(), line.get("--output", "json")))
+    return 0
+
+
+class _Watch:
+    """Says on standard error what is sent and what comes back, secrets masked; a long wait is said in any case."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose, self._began = verbose, 0.0
+
+    def sent(self, step: Send) -> None:
+        self._began = time.monotonic()
+        if self._verbose:
+            console.note(f"> {step.request.verb} {step.request.shown.url}")
+
+    def came(self, reply: Reply) -> None:
+        took = (time.monotonic() - self._began) * 1000
+        if self._verbose:
+            console.note(f"< {reply.status}, {len(reply.body)} bytes, {took:.0f} ms")
+
+    def waits(self, seconds: float, why: str) -> None:
+        if self._verbose or (sys.stderr.isatty() and seconds > 0.5):  # noqa: PLR2004 - shorter is not noticed
+            console.note(f"  waiting {seconds:.1f} s: {why}")
+
+
+def _send(line: Line, client: Client, plan: Plan) -> int:
+    if "--out" in line.options:
+        output.probe(line.get("--out"))
+    try:
+        if line.on("--all") or "--limit" in line.options:
+            return _send_pages(line, client, plan)
+        result = client.run(plan)
+    except KeyboardInterrupt:
+        method = plan.call.method
+        doubt = client.in_flight and not method.repeatable
+        raise KeyboardInterrupt(f"{method.full_name} may have been carried out" if doubt else "") from None
+    value = result.raw if line.on("--raw") else result.value
+    if "--query" in line.options:
+        value = query.ask(line.get("--query"), value)
+    _print(line, value)
+    return 0
+
+
+def _send_pages(line: Line, client: Client, plan: Plan) -> int:
+    rows: Iterable[Any] = client.rows(plan)
+    if "--limit" in line.options:
+        rows = islice(rows, int(line.number("--limit", 0)))
+    form = line.get("--output", "json")
+    if "--query" in line.options:
+        rows = query.ask(line.get("--query"), list(rows))
+        _print(line, rows)
+    elif form == "ndjson":
+        _write(line, output.streamed(rows, form))
+    else:
+        _print(line, list(rows))
+    return 0
+
+
+def _print(line: Line, value: Any) -> None:
+    """Print an answer, or write it to the file that was named."""
+    if isinstance(value, bytes):
+        _write_bytes(line, value)
+        return
+    form = line.get("--output", "json")
+    wide = 0 if "--out" in line.options else console.width()
+    _write(line, [output.text(value, form, width=wide)])
+
+
+def _write(line: Line, parts: Iterable[str]) -> None:
+    if "--out" in line.options:
+        output.save(line.get("--out"), (part.encode() for part in parts))
+        return
+    for part in parts:
+        console.answer(part)
+
+
+def _write_bytes(line: Line, content: bytes) -> None:
+    if "--out" in line.options:
+        size = output.save(line.get("--out"), iter([content]))
+        console.note(f"{size} bytes written to {line.get('--out')}")
+        return
+    if sys.stdout.isatty():
+        raise CallError(f"the answer is {len(content)} bytes that are no text", hint="add --out FILE")
+    sys.stdout.flush()
+    os.write(sys.stdout.fileno(), content)

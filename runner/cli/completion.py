@@ -1,0 +1,113 @@
+"""Scripts that ask the command itself what may come next, and its answers where names alone don't do."""
+
+from __future__ import annotations
+
+from ..errors import CallError, RunnerError, UnknownMethod, did_you_mean, nearest
+from . import console
+from .quick import SHELLS
+
+_SCRIPTS = {
+    "bash": """\
+_declarest() {
+    local current="${COMP_LINE:0:$COMP_POINT}" words
+    read -r -a words <<< "$current"
+    [[ "$current" == *" " ]] && words+=("")
+    local cut="${COMP_WORDS[COMP_CWORD]}" last="${words[${#words[@]}-1]}"
+    mapfile -t COMPREPLY < <(declarest --complete "${words[@]:1}" 2>/dev/null)
+    [[ "$last" == *[:=]* ]] && COMPREPLY=("${COMPREPLY[@]#"${last%"$cut"}"}")
+    [[ ${#COMPREPLY[@]} -eq 1 && "${COMPREPLY[0]}" == *= ]] && compopt -o nospace
+    return 0
+}
+complete -o default -F _declarest declarest
+""",
+    "zsh": """\
+#compdef declarest
+_declarest() {
+    local -a found
+    found=("${(@f)$(declarest --complete "${(@)words[2,$CURRENT]}" 2>/dev/null)}")
+    [[ -n "${found[1]}" ]] && compadd -- "${found[@]}" || _files
+}
+if [[ "${funcstack[1]}" == _declarest ]]; then
+    _declarest "$@"
+else
+    (( $+functions[compdef] )) || { autoload -U compinit && compinit; }
+    compdef _declarest declarest
+fi
+""",
+    "fish": """\
+function __declarest_complete
+    set -l words (commandline -opc) (commandline -ct)
+    declarest --complete $words[2..-1] 2>/dev/null
+end
+complete -c declarest -f -a '(__declarest_complete)'
+complete -c declarest -n 'string match -q "@*" -- (commandline -ct)' -F
+""",
+}
+_PLACES = {
+    "bash": 'eval "$(declarest completion bash)"  in ~/.bashrc',
+    "zsh": 'eval "$(declarest completion zsh)"  in ~/.zshrc',
+    "fish": "declarest completion fish | source  in ~/.config/fish/config.fish",
+}
+
+
+def completion(argv: list[str]) -> int:
+    """`completion SHELL`: the script for a shell."""
+    if not argv or argv[0] in {"--help", "-h"}:
+        console.answer("declarest completion bash|zsh|fish\n\n")
+        for shell in SHELLS:
+            console.answer(f"  {_PLACES[shell]}\n")
+        return 0
+    if argv[0] not in _SCRIPTS:
+        near = nearest(argv[0], SHELLS)
+        raise CallError(f"no script for {argv[0]!r}", hint=did_you_mean(near) or f"one of {', '.join(SHELLS)}")
+    console.answer(_SCRIPTS[argv[0]])
+    return 0
+
+
+def complete(words: list[str]) -> int:
+    """What may come next, one a line; silence where nothing is known."""
+    from ..catalog import Catalog
+    from .quick import candidates
+
+    catalog = Catalog()
+    found = candidates(catalog.trees, words)
+    if found is None:
+        try:
+            found = _of_method(catalog, words)
+        except RunnerError:
+            found = []
+    console.answer("".join(f"{word}\n" for word in found))
+    return 0
+
+
+def _of_method(catalog: object, words: list[str]) -> list[str]:
+    """The flags of a method, or the values of one."""
+    from .. import arguments
+    from ..catalog import Catalog
+    from .words import SWITCHES, VALUES, flags_of, general
+
+    assert isinstance(catalog, Catalog)  # noqa: S101 - for the type checker
+    *before, current = words
+    names = general([word for word in before[:2] if not word.startswith("-")]).rest
+    service = names[0] if names and names[0] in catalog.services() else ""
+    if not service:
+        service, names = catalog.owner(names[0]) if names else "", ["", *names]
+    if not service or len(names) < 2:  # noqa: PLR2004 - service and method
+        return []
+    try:
+        command = catalog.command(service, names[1])
+        method = catalog.method(service, command["call"] if command and "call" in command else names[1])
+    except UnknownMethod:
+        return []
+    param = arguments.by_flag(method, before[-1]) if before[-1].startswith("-") else None
+    if param is not None:
+        known = arguments.known_values(param.schema, method.schema.get("$defs", {}))
+        return [word for word in known if word.lower().startswith(current.lower())]
+    if before[-1] == "--output":
+        from ..output import FORMS
+
+        return [form for form in FORMS if form.startswith(current)]
+    if current.startswith("-"):
+        every = dict.fromkeys([*flags_of(method), *SWITCHES, *VALUES])
+        return [flag for flag in every if flag.startswith(current)]
+    return [f"{name}=" for name in method.params if name.lower().startswith(current.lower())]

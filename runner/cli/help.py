@@ -1,0 +1,231 @@
+"""What there is and what it takes, at every level: services, areas, one method. Made from the same YAML."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from .. import settings
+from ..encoding import resolved, text_of
+from .quick import listed
+from .words import SWITCHES, VALUES, says_yes
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog
+    from ..spec import Method, Param
+
+Json = dict[str, Any]
+_COLUMN, _WIDTH = 26, 100
+
+_COMMANDS = {
+    "find WORDS": "search methods by words of their names, summaries and params",
+    "show [SERVICE] METHOD": "what a method is; --skeleton prints a structure to fill",
+    "check [PATH...]": "check YAML files: what is wrong, where, and the fix",
+    "new SERVICE METHOD": "write a starting file for a method of your own",
+    "batch SERVICE FILE|-": "make the calls of a file in as few requests as the service allows",
+    "sandbox serve SERVICE": "play a service on this machine for other programs; sandbox reset forgets its data",
+    "completion bash|zsh|fish": "print a script that completes names and options",
+}
+
+
+def _item(name: str, text: str) -> str:
+    """A name and what it means, in two columns."""
+    lines = wrap(text, _WIDTH - _COLUMN) or [""]
+    head = f"  {name:<{_COLUMN - 4}}  "
+    if len(name) > _COLUMN - 4:
+        return "\n".join([f"  {name}", *(" " * _COLUMN + one for one in lines)]).rstrip() + "\n"
+    return "\n".join([head + lines[0], *(" " * _COLUMN + one for one in lines[1:])]).rstrip() + "\n"
+
+
+def general_options() -> str:
+    """The options that every call takes."""
+    lines = [_item(name, text) for name, text in SWITCHES.items()]
+    for name, text in VALUES.items():
+        word, _, rest = text.partition(": ")
+        lines.append(_item(f"{name} {word}", rest))
+    return "".join(lines)
+
+
+def top(catalog: Catalog) -> str:
+    """The first page."""
+    services = catalog.services()
+    lines = [
+        "declarest calls REST methods that are described in YAML.\n\n",
+        "  declarest SERVICE METHOD [--flag value | name=value | name:=json | name@file] ...\n",
+        "  declarest COMMAND ...\n\nServices:\n",
+        *(_item(name, f"{title}, {len(catalog.names(name))} methods") for name, title in services.items()),
+        "\nCommands:\n",
+        *(_item(name, text) for name, text in _COMMANDS.items()),
+        "\nOptions of every call:\n",
+        general_options(),
+    ]
+    if services:
+        first = next(iter(services))
+        lines.append(f"\ndeclarest {first} lists its areas; --help after a method shows what it takes.\n")
+    return "".join(lines)
+
+
+def command(name: str) -> str:
+    """How one of the commands is used."""
+    used = next(text for text in _COMMANDS if text.split()[0] == name)
+    return f"declarest {used}\n\n  {_COMMANDS[used]}\n"
+
+
+def of_service(catalog: Catalog, service: str) -> str:
+    """A service: its areas, its credentials, where they come from."""
+    about = catalog.service(service)
+    areas = Counter(name.split(".")[0] for name in catalog.names(service))
+    singles = {name for name in catalog.names(service) if "." not in name and "@" not in name}
+    lines = [f"{about.title}  {about.docs}\n\n"]
+    shown = sorted(area for area in areas if area.split("@")[0] not in singles)
+    lines += ["Areas:\n", *(_item(area, f"{areas[area]} methods") for area in shown)]
+    if singles:
+        lines += ["\nMethods:\n", *(_item(name, catalog.rows(service)[name].summary) for name in sorted(singles))]
+    lines += ["\nCredentials:\n", _credentials(catalog, service)]
+    lines.append(f"\ndeclarest {service} AREA lists its methods, declarest find WORDS searches them.\n")
+    return "".join(lines)
+
+
+def _credentials(catalog: Catalog, service: str) -> str:
+    about = catalog.service(service)
+    lines = []
+    for name in settings.inputs(about):
+        node = about.fields.get(name, {})
+        forms = about.accept.get(name)
+        written = dict.fromkeys(settings.example(about, one) for one in (forms[0], forms[-1])) if forms else {}
+        text = " or ".join(written) or node.get("description", "")
+        secret = " (a secret: - reads standard input, @file a file)" if node.get("writeOnly") else ""
+        lines.append(_item(f"--{name.replace('_', '-')}", f"{text}{secret}; or {settings.variable(service, name)}"))
+    if about.help:
+        lines.append("\n" + "\n".join(f"  {one}" for one in wrap(about.help, _WIDTH)) + "\n")
+    return "".join(lines)
+
+
+def of_area(catalog: Catalog, service: str, area: str) -> str:
+    """The methods whose names begin with a word or with several."""
+    start = f"{area.lower()}."
+    rows = [row for name, row in catalog.rows(service).items() if name.lower().startswith(start)]
+    return listed(rows, services=False, most=len(rows)) + f"\ndeclarest {service} METHOD --help shows what one takes.\n"
+
+
+def of_method(method: Method, catalog: Catalog) -> str:
+    """One method: what it does, what it takes, an example, its documentation."""
+    document, service = method.document, method.service
+    row = catalog.rows(service.name)[method.full_name]
+    lines = [f"{method.full_name}: {row.summary}\n"]
+    if document.get("description"):
+        lines.append("\n" + "\n".join(wrap(document["description"], _WIDTH)) + "\n")
+    deprecated = document.get("deprecated")
+    if deprecated:
+        instead = f", use {deprecated}" if isinstance(deprecated, str) else ""
+        lines.append(f"\nDeprecated{instead}.\n")
+    lines.append(f"\n  declarest {service.name} {method.full_name} {_usage(method)}".rstrip() + "\n")
+    lines += _params(method)
+    lines += _examples(method)
+    lines.append("\n" + _facts(method))
+    lines.append("Options of every call: declarest --help\n")
+    return "".join(lines)
+
+
+def _usage(method: Method) -> str:
+    required = method.document.get("required", [])
+    words = [f"{method.params[name].flags[0]} …" for name in required if name in method.params]
+    return " ".join([*words, "[options]" if len(method.params) > len(words) else ""])
+
+
+def _params(method: Method) -> list[str]:
+    if not method.params:
+        return ["\nIt takes no parameters.\n"]
+    required = set(method.document.get("required", ()))
+    lines = ["\nParameters:\n"]
+    for name, param in method.params.items():
+        flags = ", ".join(sorted(param.flags, key=len))
+        mark = " (required)" if name in required else ""
+        spelt = f"{flags}" if _reaches(method, param) else f"{name}=…"
+        lines.append(_item(spelt, f"{name}{mark}: {_about(method, param)}"))
+    lines += [_item(f"{form.pattern}=…", _about(method, param)) for form, param in method.patterns]
+    return lines
+
+
+def _reaches(method: Method, param: Param) -> bool:
+    """Whether a param's flag is its own, and not one that every call takes."""
+    name = param.flags[0].removeprefix("--").replace("-", "_")
+    taken = name in method.service.accept or name in method.service.secrets()
+    return not taken and param.flags[0] not in {*SWITCHES, *VALUES}
+
+
+def _about(method: Method, param: Param) -> str:
+    """What a param is: its kind, its meaning, its values."""
+    block = resolved(param.schema, method.schema.get("$defs", {}))
+    parts = [kind(block, method.schema.get("$defs", {})), block.get("description", "")]
+    if says_yes(method, param.name) if param.name in method.params else False:
+        parts[0] = "yes or no"
+    elif "enum" in block:
+        parts.append("one of " + ", ".join(text_of(one) or '""' for one in block["enum"]))
+    elif block.get("examples"):
+        parts.append(
+            "such as " + ", ".join(json.dumps(one, ensure_ascii=False).strip('"') for one in block["examples"])
+        )
+    if "default" in block:
+        parts.append(f"the service's default is {json.dumps(block['default'], ensure_ascii=False)}")
+    if block.get("deprecated"):
+        parts.append("deprecated")
+    return "; ".join(filter(None, parts))
+
+
+def kind(node: Any, defs: Json) -> str:
+    """The type of a node in a word or two."""
+    block = resolved(node, defs)
+    if block.get("contentEncoding"):
+        return "a picture, @file or @https://…" if "image" in block.get("contentMediaType", "") else "a file, @file"
+    if block.get("encode") == "file":
+        return "a file, @file"
+    names = block.get("type", "value" if "enum" not in block else "word")
+    names = [names] if isinstance(names, str) else names
+    if names == ["array"] and "items" in block:
+        inner = kind(block["items"], defs)
+        return f"list of {inner}s" if inner.isalpha() else f"list of {inner}"
+    return " or ".join("text" if name == "string" else name for name in names)
+
+
+def _examples(method: Method) -> list[str]:
+    examples = method.document.get("examples", ())
+    lines = ["\nExamples:\n"] if examples else []
+    for example in examples:
+        if "title" in example:
+            lines.append(f"  # {example['title']}\n")
+        lines.append(f"  {command_line(method, example['params'])}\n")
+    return lines
+
+
+def command_line(method: Method, params: Json) -> str:
+    """A line that makes a call with these values."""
+    words = ["declarest", method.service.name, method.full_name]
+    for name, value in params.items():
+        param = method.params.get(method.canonical(name))
+        flat = isinstance(value, list) and all(isinstance(one, (int, str)) and "," not in str(one) for one in value)
+        text = ",".join(map(text_of, value)) if flat and value else None
+        if isinstance(value, (dict, list)) and text is None:
+            words.append(f"{name}:={json.dumps(value, ensure_ascii=False)}")
+        elif param is not None and _reaches(method, param):
+            words += [param.flags[0], text if text is not None else text_of(value)]
+        else:
+            words.append(f"{name}={text if text is not None else text_of(value)}")
+    return shlex.join(words)
+
+
+def _facts(method: Method) -> str:
+    document = method.document
+    scope = document.get("scope", "")
+    facts = {
+        "effect": method.effect + ("; may be repeated" if document.get("idempotent") else ""),
+        "scope": scope if isinstance(scope, str) else " or ".join(scope),
+        "auth": ", ".join(document.get("auth", ())),
+        "pages": ", ".join(style.name for style in method.styles) + (" (--all reads them)" if method.styles else ""),
+        "docs": document.get("docs", ""),
+        "file": method.origin,
+    }
+    return "".join(f"{name + ':':<8}{value}\n" for name, value in facts.items() if value)

@@ -1,0 +1,139 @@
+"""The line as a whole: a command, or a service and its method; every error shown in its place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import BUG, INTERRUPTED, CallError, RunnerError, UnknownMethod, nearest
+from . import console
+from .quick import COMMANDS, language
+from .words import Line, general
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog
+
+RESERVED = ("bulk", "login", "logout", "mcp", "profiles")
+
+
+def main(argv: list[str]) -> int:
+    """Run a line and give its exit code. No error leaves as a traceback but one of ours."""
+    as_json = _wants_json(argv)
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+    except RunnerError as error:
+        return console.fail(error, as_json=as_json)
+    except KeyboardInterrupt as stop:
+        console.say(f"interrupted{f': {stop}' if str(stop) else ''}")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has had enough
+        return 0
+    except Exception as error:
+        if os.environ.get("DECLAREST_DEBUG"):
+            raise
+        console.say(f"error: this is a bug in declarest: {type(error).__name__}: {error}")
+        console.say("DECLAREST_DEBUG=1 shows where; please report it with the line that you ran, without its secrets")
+        return BUG
+    return code
+
+
+def _wants_json(argv: list[str]) -> bool:
+    for place, word in enumerate(argv):
+        following = argv[place + 1] if place + 1 < len(argv) else ""
+        if word in {"--output=json", "--output=ndjson", "-o=json", "-o=ndjson"}:
+            return True
+        if word in {"--output", "-o"} and following in {"json", "ndjson"}:
+            return True
+    return False
+
+
+def _run(argv: list[str]) -> int:
+    first = argv[0] if argv else ""
+    if first == "--complete":
+        from .completion import complete
+
+        return complete(argv[1:])
+    if first in COMMANDS:
+        return _command(first, argv[1:])
+    line = general(argv)
+    words = _service_first(line.rest)
+    if not words:
+        from .help import top
+
+        console.answer(top(_catalog(line)))
+        return 0
+    if words[0] in COMMANDS and line.on("--help"):
+        return _command(words[0], ["--help"])
+    return _method(line, words)
+
+
+def _catalog(line: Line) -> Catalog:
+    from ..catalog import Catalog
+
+    return Catalog(line.get("--methods") or None, lang=line.get("--lang") or language())
+
+
+def _command(name: str, argv: list[str]) -> int:
+    from importlib import import_module
+
+    module = import_module(f".{_HOMES.get(name, name)}", __package__)
+    code: int = getattr(module, name)(argv)
+    return code
+
+
+_HOMES = {"find": "show", "check": "lint", "completion": "completion"}
+
+
+def _service_first(rest: list[str]) -> list[str]:
+    """The words with the options that stand before the service moved behind it."""
+    moved: list[str] = []
+    words = list(rest)
+    while words and words[0].startswith("-"):
+        word = words.pop(0)
+        moved.append(word)
+        if "=" not in word and words and not words[0].startswith("-"):
+            moved.append(words.pop(0))
+    return words + moved
+
+
+def _method(line: Line, words: list[str]) -> int:
+    """A line that begins with a service, or with a method that only one service has."""
+    catalog = _catalog(line)
+    services = catalog.services()
+    first = words[0].lower()
+    if first in services:
+        service, rest = first, words[1:]
+    else:
+        service, rest = catalog.owner(words[0]), words
+        if not service:
+            raise _unknown(words[0], catalog)
+    for text in catalog.broken(service):
+        console.warn([text])
+    if not rest or rest[0].startswith("-"):
+        from .help import of_service
+
+        console.answer(of_service(catalog, service))
+        return 0
+    from .call import call
+
+    return call(line, catalog, service, rest[0], rest[1:])
+
+
+def _unknown(word: str, catalog: Catalog) -> CallError:
+    """The error of a first word that nothing knows, with the nearest that something does."""
+    if word in RESERVED:
+        return CallError(f"declarest has no command {word!r} yet", hint="declarest --help lists what there is")
+    for text in catalog.broken():
+        console.warn([text])
+    services = catalog.services()
+    near = nearest(word, [*COMMANDS, *services])
+    if not near:
+        names = {name: f"{one} {name}" for one in services for name in (*catalog.names(one), *catalog.aliases(one))}
+        near = [names[name] for name in nearest(word, names, 3)]
+    error = UnknownMethod(word, near, what="service, command or method")
+    if not near:
+        error.hint = f"declarest find {word} searches, declarest --help lists the services"
+    return error

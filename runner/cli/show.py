@@ -1,0 +1,85 @@
+"""Search, and what a method is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import arguments, output
+from ..catalog import Catalog
+from ..errors import CallError
+from . import console
+from . import help as pages
+from .quick import language, listed
+from .words import Line, general
+
+if TYPE_CHECKING:
+    from ..spec import Method
+
+Json = dict[str, Any]
+
+
+def _catalog(line: Line) -> Catalog:
+    return Catalog(line.get("--methods") or None, lang=line.get("--lang") or language())
+
+
+def find(argv: list[str]) -> int:
+    """`find WORDS`: the methods that hold every word."""
+    line = general(argv)
+    if line.on("--help") or not line.rest:
+        console.answer(pages.command("find"))
+        return 0
+    catalog = _catalog(line)
+    for text in catalog.broken():
+        console.warn([text])
+    services = catalog.services()
+    service = line.rest[0] if len(line.rest) > 1 and line.rest[0] in services else ""
+    words = " ".join(line.rest[1:] if service else line.rest)
+    rows = catalog.find(words, service)
+    if "--output" in line.options:
+        found = [{"service": row.service, "method": row.name, "summary": row.summary} for row in rows]
+        console.answer(output.text(found, line.get("--output"), width=console.width()))
+    elif rows:
+        console.answer(listed(rows, services=len(services) > 1))
+    else:
+        raise CallError(f"no method has {' and '.join(words.split())}", hint="say fewer words, or another one")
+    return 0
+
+
+def show(argv: list[str]) -> int:
+    """`show [SERVICE] METHOD`: what a method is, or with `--skeleton` a structure to fill."""
+    line = general(argv)
+    names = [word for word in line.rest if word != "--skeleton"]
+    if line.on("--help") or not names:
+        console.answer(pages.command("show"))
+        return 0
+    catalog = _catalog(line)
+    method = _method(catalog, names)
+    if "--skeleton" in line.rest:
+        console.answer(output.text(arguments.skeleton(method), line.get("--output", "json")))
+    elif "--output" in line.options:
+        console.answer(output.text(_described(method), line.get("--output"), width=console.width()))
+    else:
+        console.answer(pages.of_method(method, catalog))
+    return 0
+
+
+def _method(catalog: Catalog, names: list[str]) -> Method:
+    """The method of `SERVICE METHOD`, or of `METHOD` where one service has it."""
+    strange = [word for word in names if word.startswith("-")]
+    if strange:
+        raise CallError(f"show has no option {strange[0]}", hint="it has --skeleton")
+    if len(names) == 1:
+        service = catalog.owner(names[0])
+        if not service:
+            services = catalog.services()
+            service = next(iter(services)) if len(services) == 1 else ""
+        if not service:
+            raise CallError(f"which service has {names[0]!r}?", hint="write declarest show SERVICE METHOD")
+        names = [service, names[0]]
+    command = catalog.command(*names[:2])
+    return catalog.method(names[0], (command.get("call") or command.get("skeleton") or "") if command else names[1])
+
+
+def _described(method: Method) -> Json:
+    """A method as data: its file, and the whole input as one JSON Schema."""
+    return {"service": method.service.name, **method.document, "input": method.schema}

@@ -1,0 +1,199 @@
+"""The words of a line, sorted: what was asked for in general, who is calling, and what the method is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .. import arguments, settings
+from ..errors import CallError, did_you_mean, nearest
+from ..output import FORMS
+
+if TYPE_CHECKING:
+    from ..spec import Method, Service
+
+Json = dict[str, Any]
+
+SWITCHES = {
+    "--sandbox": "answer from the sandbox on this machine: no account, no network",
+    "--dry-run": "show the request as JSON, secrets masked, and send nothing",
+    "--curl": "show the request as a curl command, and send nothing",
+    "--show-secrets": "with --curl: do not mask secrets",
+    "--raw": "print the whole answer, not only its value",
+    "--all": "read all pages of a list",
+    "--no-check": "send the input as it is, without checking it",
+    "--insecure": "let credentials travel over http:// to another machine",
+    "--verbose": "say what is sent and what comes back",
+    "--help": "this text",
+}
+VALUES = {
+    "--profile": "NAME: the saved connection to use",
+    "--params": "JSON, @file or -: the whole input",
+    "--output": f"{'|'.join(FORMS)}: the form of the answer",
+    "--query": "JMESPATH: the part of the answer to print",
+    "--out": "FILE: write the answer there",
+    "--limit": "N: read pages until there are N rows",
+    "--timeout": "SECONDS: how long an answer may take",
+    "--methods": "DIR: one more folder of methods",
+    "--lang": "LANGUAGE: of summaries, such as ru",
+    "--state": "FILE: with --sandbox: where it keeps what it knows",
+}
+SHORT = {"-h": "--help", "-v": "--verbose", "-o": "--output", "-q": "--query"}
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of words, sorted as far as that goes without knowing the method."""
+
+    options: dict[str, str] = field(default_factory=dict)
+    rest: list[str] = field(default_factory=list)
+
+    def on(self, name: str) -> bool:
+        """Whether a switch was given."""
+        return name in self.options
+
+    def get(self, name: str, default: str = "") -> str:
+        """The value of an option."""
+        return self.options.get(name, default)
+
+    def number(self, name: str, default: float) -> float:
+        """The value of an option that is a positive number."""
+        text = self.options.get(name)
+        if text is None:
+            return default
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 < number < 1e9:  # noqa: PLR2004 - thirty years
+            raise CallError(f"{name} takes a number above 0, not {text!r}")
+        return number
+
+
+def general(argv: list[str], *, also: dict[str, str] | None = None) -> Line:
+    """Take the general options out of a line; what belongs to a method stays, in order.
+
+    After `--` nothing is an option. `also` are more options with a value.
+    """
+    line = Line()
+    values = {**VALUES, **(also or {})}
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            line.rest += words
+            break
+        name, mark, value = word.partition("=")
+        name = SHORT.get(name, name)
+        if name in SWITCHES and not mark:
+            line.options[name] = ""
+        elif name in values:
+            if not mark:
+                if not words:
+                    raise CallError(f"{name} needs a value", hint=values[name])
+                value = words.pop(0)
+            line.options[name] = value
+        else:
+            line.rest.append(word)
+            if word.startswith("--") and not mark and words and not words[0].startswith("--") and words[0] != "--":
+                line.rest.append(words.pop(0))
+    form = line.get("--output", "json")
+    if form not in FORMS:
+        raise CallError(
+            f"--output can't be {form!r}", hint=did_you_mean(nearest(form, FORMS)) or f"one of {', '.join(FORMS)}"
+        )
+    return line
+
+
+@dataclass(slots=True)
+class Given:
+    """What a call is given: credentials, and values still as text."""
+
+    credentials: Json = field(default_factory=dict)
+    whole: list[str] = field(default_factory=list)
+    values: list[tuple[list[str], str, str]] = field(default_factory=list)
+
+
+def of_method(words: list[str], method: Method, dialect: Json) -> Given:
+    """Sort the words of one method's call. Raises CallError for a word that nothing takes.
+
+    A flag that could be both is a pasted address or a secret before it is a param, and a param before it is
+    any other field of the connection; `name=value` always is a param.
+    """
+    given = Given()
+    rest = list(words)
+    flags = dialect.get("flags", {})
+    known = settings.inputs(method.service)
+    first = {*method.service.accept, *method.service.secrets()}
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-") or word == "-":
+            found = arguments.split(word)
+            if found is None:
+                raise CallError(f"{word!r} is no option and no name=value", hint=_meant(word, method))
+            given.values.append(found)
+            continue
+        flag, mark, text = word.partition("=")
+        target = flags.get(flag, {}).get("to") or flag.removeprefix("--").replace("-", "_")
+        param = None if target == "params" else arguments.by_flag(method, _first(flag))
+        if target in known and (param is None or target in first):
+            given.credentials[target] = text if mark else _value(flag, rest, method)
+        elif target == "params" or (flag == "--fields" and param is None):
+            given.whole.append(text if mark else _value(flag, rest, method))
+        elif param is not None:
+            path = [param.name, *arguments.steps(flag)[1:]]
+            given.values.append((path, "=", text if mark else _param_value(flag, rest, method, path)))
+        else:
+            raise CallError(f"{method.full_name} has no option {flag}", hint=_near_flag(flag, method, flags))
+    return given
+
+
+def _first(flag: str) -> str:
+    """The flag of a param, without the path behind it."""
+    return flag.split(".", maxsplit=1)[0]
+
+
+def _value(flag: str, rest: list[str], method: Method) -> str:
+    if not rest:
+        raise CallError(f"{flag} needs a value", method=method.full_name)
+    if rest[0].startswith("--") and arguments.by_flag(method, _first(rest[0].partition("=")[0])):
+        raise CallError(f"{flag} needs a value", hint=f"if {rest[0]} is the value, write {flag}={rest[0]}")
+    return rest.pop(0)
+
+
+def _param_value(flag: str, rest: list[str], method: Method, path: list[str]) -> str:
+    """The value after a param's flag; a switch takes the next word only where that is yes or no."""
+    if len(path) == 1 and says_yes(method, path[0]):
+        follows = rest[0].lower() if rest else ""
+        return rest.pop(0) if follows in arguments.TRUE | arguments.FALSE else "true"
+    return _value(flag, rest, method)
+
+
+def says_yes(method: Method, name: str) -> bool:
+    """Whether a param is a switch: true or false in one form or another."""
+    schema = method.params[name].schema
+    return schema.get("type") == "boolean" or True in schema.get("enum", ())
+
+
+def _meant(word: str, method: Method) -> str:
+    near = nearest(word, method.params)
+    if near:
+        return f"to give {near[0]} write {near[0]}=… or {method.params[near[0]].flags[0]} …"
+    return "put quotes around a text that has spaces"
+
+
+def flags_of(method: Method) -> list[str]:
+    """Every flag that a call of a method takes, beside the general ones."""
+    own = [flag for param in method.params.values() for flag in param.flags]
+    return [*own, *(f"--{name.replace('_', '-')}" for name in settings.inputs(method.service))]
+
+
+def _near_flag(flag: str, method: Method, dialect: Json) -> str:
+    known = [*flags_of(method), *SWITCHES, *VALUES, *dialect]
+    near = nearest(flag.lower(), known)
+    return did_you_mean(near) or f"declarest {method.service.name} {method.full_name} --help lists them"
+
+
+def credentials_needed(service: Service) -> list[str]:
+    """The flags of a service's credentials."""
+    return [f"--{name.replace('_', '-')}" for name in settings.inputs(service)]

@@ -1,0 +1,307 @@
+"""YAML files held against everything that a reader of them relies on: the grammar, and what a grammar can't say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import compiler, document, query, template, validation
+from .encoding import json_text
+from .errors import RunnerError, ServiceError, SpecError, did_you_mean, nearest
+from .response import Reply, read
+from .spec import Method, nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .catalog import Catalog
+
+Json = dict[str, Any]
+_OF_PARAMS = ("cli", "in", "wire", "send", "preset", "generate")
+_TAKEN = frozenset({"-h", "-v", "-o", "-q"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong in a file. `where` is `file:line:column`; a warning hinders nobody."""
+
+    where: str
+    message: str
+    hint: str = ""
+    level: str = "error"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.level}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+
+
+class File:
+    """One YAML file under the eye: its text, its data, and where things stand in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.text, self.data = path, "", None
+
+    def fault(
+        self, path: Sequence[str | int], message: str, hint: str = "", *, key: bool = False, level: str = "error"
+    ) -> Fault:
+        """A fault at a place of the data."""
+        line, column = document.locate(self.text, path, key=key) if self.text else (1, 1)
+        return Fault(f"{self.path}:{line}:{column}", message, hint, level)
+
+
+def files(path: Path) -> list[Path]:
+    """The YAML files of a folder, or the one file."""
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        one for one in path.rglob("*.yaml") if not any(part.startswith(".") for part in one.parts[len(path.parts) :])
+    )
+
+
+def faults(path: Path, catalog: Catalog) -> Iterator[Fault]:
+    """Everything wrong with one file. `catalog` must find its service and its types."""
+    file = File(path)
+    try:
+        file.text = path.read_text(encoding="utf-8")
+        file.data = document.load(file.text, str(path))
+    except SpecError as error:
+        yield Fault(error.where or str(path), error.message.removeprefix(f"{error.where}: "), error.hint)
+        return
+    except UnicodeDecodeError:
+        yield Fault(f"{path}:1:1", "this is not UTF-8 text", "save it as UTF-8")
+        return
+    except OSError as error:
+        yield Fault(str(path), f"can't be read: {error.strerror}")
+        return
+    kind = _kind(path)
+    found = list(_by_grammar(file, kind))
+    yield from found
+    if not found and kind == "method":
+        yield from _of_method(file, catalog)
+
+
+def _kind(path: Path) -> str:
+    """Which grammar a file is under."""
+    if path.name == compiler.SERVICE:
+        return "service"
+    if path.name.endswith(compiler.OVERLAY):
+        return "overlay"
+    return "part" if any(part.startswith("_") for part in path.parts[-3:]) else "method"
+
+
+def _by_grammar(file: File, kind: str) -> Iterator[Fault]:
+    if kind == "part":
+        try:
+            compiler.read_part(file.path, str(file.path))
+        except SpecError as error:
+            yield Fault(error.where, error.message.removeprefix(f"{error.where}: "), error.hint)
+        return
+    for where, message, hint, key in compiler.faults(file.data, kind):
+        yield file.fault(where, message, hint, key=key)
+
+
+def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:
+    data: Json = file.data  # type: ignore[assignment]
+    yield from _place(file, data)
+    yield from _words(file, data)
+    service = service_of(file.path)
+    name = data["method"] + (f"@{data['variant']}" if "variant" in data else "")
+    try:
+        method = catalog.method(service, name)
+    except RunnerError as error:
+        yield file.fault(["method"], error.message, error.hint)
+        return
+    if Path(method.origin).resolve() != file.path.resolve():
+        yield file.fault(["method"], f"{method.origin} describes {name} before this file does", level="warning")
+        return
+    yield from _names(file, method)
+    yield from _schemas(file, method)
+    yield from _examples(file, method)
+
+
+def service_of(path: Path) -> str:
+    """The service of a method's file: the nearest folder above that could be one."""
+    for folder in path.resolve().parents:
+        if (folder / compiler.SERVICE).exists():
+            return folder.name
+        if folder.parent.name == "methods":
+            return folder.name
+    return path.parent.name
+
+
+def proper_place(name: str) -> str:
+    """Where a method of this name stands below its service: the first two words are folders."""
+    words = name.split("@", maxsplit=1)[0].split(".")
+    return "/".join([*words[: min(2, len(words) - 1)], f"{name}.yaml"])
+
+
+def _place(file: File, data: Json) -> Iterator[Fault]:
+    name = data["method"] + (f"@{data['variant']}" if "variant" in data else "")
+    plain = f"{data['method']}.yaml"
+    if file.path.name not in {f"{name}.yaml", plain}:
+        yield file.fault(
+            ["method"], f"the file of {name} is called {name}.yaml", f"rename {file.path.name}", level="warning"
+        )
+    proper = Path(proper_place(name)).parent.as_posix()
+    service = service_of(file.path)
+    here = file.path.resolve().parent.as_posix()
+    if not here.endswith(f"/{service}" if proper == "." else f"/{service}/{proper}"):
+        yield file.fault(
+            ["method"], f"{name} belongs in the folder {service}/{'' if proper == '.' else proper}", level="warning"
+        )
+
+
+def _words(file: File, data: Json) -> Iterator[Fault]:
+    """Words of params that stand deeper, where they mean nothing; flags that are taken or stand twice."""
+    seen: dict[str, str] = {}
+    for block in ("params", "patterns"):
+        for name, node in data.get(block, {}).items():
+            for part in nodes(node):
+                strange = [word for word in _OF_PARAMS if word in part and part is not node]
+                for word in strange:
+                    yield file.fault(
+                        [block, name], f"{word!r} is a word of params; it means nothing deeper", "move it up"
+                    )
+            for flag in node.get("cli", ()) if isinstance(node, dict) else ():
+                if flag in _TAKEN:
+                    yield file.fault([block, name, "cli"], f"{flag} is an option of every call", "take another letter")
+                if flag in seen:
+                    yield file.fault([block, name, "cli"], f"{flag} is {seen[flag]}'s already")
+                seen[flag] = name
+
+
+def _names(file: File, method: Method) -> Iterator[Fault]:
+    """Names that must mean something: in required and rules, in the address, of encoders, of ways of authorising."""
+    yield from _required(file, method)
+    yield from _path_names(file, method)
+    for name in method.params:
+        yield from _encoders(file, method, name)
+    ways = {scheme.name for scheme in method.service.schemes}
+    for place, name in enumerate(method.document.get("auth", ())):
+        if name not in ways:
+            yield file.fault(["auth", place], f"{method.service.name} has no way of authorising called {name!r}")
+
+
+def _required(file: File, method: Method) -> Iterator[Fault]:
+    for place, name in enumerate(method.document.get("required", ())):
+        if name not in method.params:
+            yield file.fault(["required", place], f"{name} is no param", did_you_mean(nearest(name, method.params)))
+    idempotent = method.document.get("idempotent")
+    if isinstance(idempotent, str) and idempotent not in method.params:
+        yield file.fault(["idempotent"], f"{idempotent} is no param")
+
+
+def _path_names(file: File, method: Method) -> Iterator[Fault]:
+    wanted = template.names(method.sending.path)
+    for name in wanted:
+        if name not in method.params and name not in {"method", "variant"}:
+            yield file.fault(["request", "path"], f"the address has {{{name}}}, which is no param")
+    for name, param in method.params.items():
+        if param.place == "path" and name not in wanted:
+            yield file.fault(["params", name], f"{name} travels in the address, which has no {{{name}}}")
+
+
+def _encoders(file: File, method: Method, name: str) -> Iterator[Fault]:
+    known = ["json", "comma", *method.service.encoders]
+    for node in nodes(method.document["params"][name]):
+        coder = node.get("encode", "json")
+        if coder not in known:
+            yield file.fault(["params", name], f"there is no encoder {coder!r}", did_you_mean(nearest(coder, known)))
+
+
+def _schemas(file: File, method: Method) -> Iterator[Fault]:
+    message = validation.faults_of_schema(method.schema)
+    if message:
+        yield file.fault(["params"], f"the params are no JSON Schema: {message}")
+    for path in (method.reading.result, *method.reading.meta.values()):
+        try:
+            query.compiled(path)
+        except SpecError as error:
+            yield file.fault(["response"], error.message)
+
+
+def _examples(file: File, method: Method) -> Iterator[Fault]:
+    """Each example's input must pass, and its answer must be what the method returns."""
+    for place, example in enumerate(method.document.get("examples", ())):
+        for problem in validation.check(method, example["params"]):
+            if problem.level == "error":
+                path: list[str | int] = ["examples", place, "params", *problem.path.split(".")]
+                yield file.fault(path, f"the example does not fit: {problem}")
+        if "response" in example:
+            yield from _response(file, method, place, example)
+
+
+def _response(file: File, method: Method, place: int, example: Json) -> Iterator[Fault]:
+    status = example.get("status", 200)
+    try:
+        result = read(method, Reply(status, {}, json_text(example["response"])))
+    except ServiceError:
+        return
+    except RunnerError as error:
+        yield file.fault(["examples", place, "response"], f"the answer can't be read: {error.message}")
+        return
+    returns = method.document.get("returns")
+    if returns is not None:
+        schema = {"$defs": method.schema.get("$defs", {}), "allOf": [method.returns]}
+        for misfit in validation.misfits(result.value, schema)[:1]:
+            where = ".".join(map(str, misfit.absolute_path)) or "the value"
+            yield file.fault(
+                ["examples", place, "response"], f"{where} is not what `returns` says: {misfit.message[:160]}"
+            )
+
+
+def starting_method(service: str, name: str, schema: str) -> str:
+    """The text of a new method's file."""
+    base, _, variant = name.partition("@")
+    last = base.rpartition(".")[2].lower()
+    effect = (
+        "read" if last in {"get", "list", "fields", "search", "current"} else "destroy" if last == "delete" else "write"
+    )
+    lines = [
+        f"# yaml-language-server: $schema={schema}",
+        f"method: {base}",
+        *([f"variant: {variant}"] if variant else []),
+        f"summary: Say in one line what {base} does",
+        f"effect: {effect}",
+        "",
+        "params:",
+        "  id: {type: integer, minimum: 1, description: Say what it is}",
+        "  title: {type: string}",
+        "",
+        "required: [id]",
+        "",
+        "examples:",
+        "  - params: {id: 1, title: First}",
+        "    response: {result: true}" if service else "    response: true",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def starting_service(service: str, schema: str) -> str:
+    """The text of a new service's file."""
+    return f"""\
+# yaml-language-server: $schema={schema}
+spec: 1
+service: {service}
+title: {service.capitalize()}
+
+profile:
+  properties:
+    server: {{type: string, format: uri, description: "Address of the service, such as https://api.example.com"}}
+    token: {{type: string, writeOnly: true, description: What the service calls a token or a key}}
+
+auth:
+  token:
+    needs: [server, token]
+    base: "{{server}}/"
+    send: {{header: {{Authorization: "Bearer {{token}}"}}}}
+
+request: {{verb: POST, path: "{{method}}", in: body}}
+
+response:
+  result: result
+  error: {{when: error, code: error.code, message: error.message}}
+
+sandbox:
+  credentials: {{server: "http://{{host}}", token: sandbox}}
+"""

@@ -1,0 +1,186 @@
+"""An answer as text: JSON, YAML, a table, CSV, lines of JSON; written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import unicodedata
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .errors import CallError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Json = dict[str, Any]
+
+
+def text(value: Any, form: str, *, width: int = 0) -> str:
+    """A value in one of FORMS. `width` is that of a terminal to draw on, 0 where there is none."""
+    return _WRITERS[form](value, width)
+
+
+def _json(value: Any, _width: int) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_other) + "\n"
+
+
+def _ndjson(value: Any, _width: int) -> str:
+    return "".join(line(row) for row in (value if isinstance(value, list) else [value]))
+
+
+def line(row: Any) -> str:
+    """One value as one line of JSON."""
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=_other) + "\n"
+
+
+def _other(value: object) -> str:
+    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
+
+
+def _yaml(value: Any, _width: int) -> str:
+    from . import document
+
+    return document.dump(value)
+
+
+def columns(rows: Iterable[Any]) -> list[str]:
+    """The keys of all rows, in the order in which they are first seen; `value` for rows that are no objects."""
+    found: dict[str, None] = {}
+    for row in rows:
+        for key in row if isinstance(row, dict) else ("value",):
+            found.setdefault(str(key))
+    return list(found)
+
+
+def cell(value: Any) -> str:
+    """A value in one cell: text as it is, nothing for null, lists and objects as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_other)
+
+
+def _rows(value: Any) -> list[Any]:
+    """The rows of a value: of a list its items, of an object with one list in it that list, else itself."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        lists = [part for part in value.values() if isinstance(part, list)]
+        if len(lists) == 1 and len(value) == 1:
+            return lists[0]
+    return [value]
+
+
+def _at(row: Any, key: str) -> Any:
+    return row.get(key) if isinstance(row, dict) else row
+
+
+def _csv(value: Any, _width: int) -> str:
+    rows = _rows(value)
+    names = columns(rows)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([cell(_at(row, name)) for name in names] for row in rows)
+    return stream.getvalue()
+
+
+def _table(value: Any, width: int) -> str:
+    """Columns for rows, two columns for one object, a line for anything else."""
+    rows = _rows(value)
+    if isinstance(value, dict) and rows == [value]:
+        rows, names = [{"key": key, "value": part} for key, part in value.items()], ["key", "value"]
+    else:
+        names = columns(rows)
+    cells = [[" ".join(cell(_at(row, name)).split()) for name in names] for row in rows]
+    if not any(isinstance(row, dict) for row in rows):
+        return "".join(f"{one[0]}\n" for one in cells)
+    return _drawn(names, cells, width) if width else _aligned(names, cells)
+
+
+def _wide(part: str) -> int:
+    """The cells that a text takes on a screen."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in part)
+
+
+def _aligned(names: list[str], cells: list[list[str]]) -> str:
+    widths = [max(map(_wide, column)) for column in zip(names, *cells, strict=True)]
+    lines = []
+    for row in [names, *cells]:
+        padded = [part + " " * (width - _wide(part)) for part, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(padded).rstrip() + "\n")
+    return "".join(lines)
+
+
+def _drawn(names: list[str], cells: list[list[str]], width: int) -> str:
+    """A table for a terminal, as wide as that."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(Text(name), overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    stream = io.StringIO()
+    colour = "standard" if not os.environ.get("NO_COLOR") else None
+    console = Console(file=stream, width=width, force_terminal=bool(colour), color_system=colour)  # type: ignore[arg-type]
+    console.print(table)
+    return "\n".join(part.rstrip() for part in stream.getvalue().splitlines() if part.strip()) + "\n"
+
+
+_WRITERS: dict[str, Callable[[Any, int], str]] = {
+    "json": _json,
+    "yaml": _yaml,
+    "table": _table,
+    "csv": _csv,
+    "ndjson": _ndjson,
+}
+FORMS = tuple(_WRITERS)
+
+
+def save(path: str, content: Iterable[bytes]) -> int:
+    """Write a file whole, or leave what was there: a draft beside it takes its place at the end. Returns the bytes.
+
+    Raises CallError where the file can't be written.
+    """
+    draft = f"{path}.{os.getpid()}.part"
+    size = 0
+    try:
+        with open(draft, "xb") as file:
+            for chunk in content:
+                size += file.write(chunk)
+        os.replace(draft, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.remove(draft)
+        raise CallError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from None
+    except BaseException:
+        with suppress(OSError):
+            os.remove(draft)
+        raise
+    return size
+
+
+def probe(path: str) -> None:
+    """Raise CallError where `save` could not write: a call that can't be undone needs a place for its answer first."""
+    if os.path.isdir(path):
+        raise CallError(f"can't write {path}: it is a folder")
+    try:
+        with open(f"{path}.{os.getpid()}.part", "xb"):
+            pass
+        os.remove(f"{path}.{os.getpid()}.part")
+    except OSError as error:
+        raise CallError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def streamed(rows: Iterable[Any], form: str) -> Iterator[str]:
+    """Rows as they come: lines of JSON at once; the other forms need all rows before their first line."""
+    if form == "ndjson":
+        yield from map(line, rows)
+        return
+    yield text(list(rows), form)
