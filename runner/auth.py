@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -82,6 +81,8 @@ def _own_host(method: Method, values: Mapping[str, Any]) -> str:
 
 def loopback(host: str) -> bool:
     """Whether a host is this machine."""
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from contextlib import suppress
 from functools import lru_cache
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 MOST_LISTED = 16
 SERVICE, OVERLAY = "_service.yaml", ".overlay.yaml"
+_DATA = frozenset({"default", "examples", "enum", "const", "send", "preset"})
 _SETTLED = 50_000_000  # nanoseconds after which a directory's time will not be given to a second change
 
 
@@ -39,13 +41,17 @@ def grammar(name: str) -> Json:
 
 def read(path: Path, kind: str, shown: str) -> Json:
     """A file's data, checked by the grammar of its kind. Raises SpecError with line, column and the fix."""
+    text = _text(path, shown)
+    return checked(document.load(text, shown), kind, text, shown)
+
+
+def _text(path: Path, shown: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise SpecError("this is not UTF-8 text", where=shown, hint="save it as UTF-8") from None
     except OSError as error:
         raise SpecError(f"can't be read: {error.strerror}", where=shown) from None
-    return checked(document.load(text, shown), kind, text, shown)
 
 
 def checked(data: Any, kind: str, text: str, shown: str) -> Json:
@@ -62,7 +68,7 @@ def faults(data: Any, kind: str) -> list[tuple[list[str | int], str, str, bool]]
     """Every misfit of a document: path, what is wrong, the fix, whether the key is meant or the value."""
     schema = grammar(kind)
     if precheck.fits(data, schema):
-        return []
+        return list(_bad_patterns(data, kind))
     from .validation import misfits
 
     found = []
@@ -88,6 +94,28 @@ def _stray(key: str, known: Json) -> str:
     return f"known here: {', '.join(names[:MOST_LISTED])}{'…' if len(names) > MOST_LISTED else ''}"
 
 
+def _bad_patterns(data: Json, kind: str) -> Iterator[tuple[list[str | int], str, str, bool]]:
+    """The patterns of a method or a service that are no regular expressions."""
+    places = {"method": ("params", "patterns", "rules", "returns", "warn"), "service": ("types", "profile")}
+    for path, form, at_key in _patterns([], {name: data.get(name) for name in places.get(kind, ())}):
+        try:
+            precheck.form_of(form)
+        except re.error as error:
+            yield path, f"{form!r} is no regular expression: {error}", "", at_key
+
+
+def _patterns(path: list[str | int], part: Any) -> Iterator[tuple[list[str | int], str, bool]]:
+    """Each pattern in a part of a document, its path, and whether it is a key."""
+    for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        if key in _DATA:
+            continue
+        if key == "pattern" and isinstance(value, str):
+            yield [*path, key], value, False
+        if key in {"patterns", "patternProperties"} and isinstance(value, dict):
+            yield from (([*path, key, form], form, True) for form in value)
+        yield from _patterns([*path, key], value)
+
+
 def _told(error: Any) -> tuple[str, str]:
     """What is wrong with a value, and the fix."""
     where = ".".join(map(str, error.absolute_path)) or "the file"
@@ -101,7 +129,7 @@ def _told(error: Any) -> tuple[str, str]:
         return f"{where} can't be {json.dumps(error.instance, ensure_ascii=False)}", hint
     if error.validator == "type":
         wanted = error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
-        return f"{where} must be {wanted}, not {json.dumps(error.instance, ensure_ascii=False)[:60]}", ""
+        return f"{where} must be {wanted}, not {json.dumps(error.instance, ensure_ascii=False, default=str)[:60]}", ""
     if error.validator == "const":
         return f"{where} must be {error.validator_value!r}, not {error.instance!r}", ""
     if error.validator == "anyOf" and error.context:
@@ -144,7 +172,7 @@ class _Writer:
     def table(self) -> bytes:
         order = "DPSTMAOX"
         lines = sorted(self.rows, key=lambda cells: (order.index(cells[0]), cells[1:3]))
-        return ("\n" + "".join("\t".join(cells) + "\n" for cells in lines)).encode()
+        return ("\n" + "".join("\t".join(cells) + "\n" for cells in lines)).encode(errors="backslashreplace")
 
 
 def build(root: str, cache: str, version: str, old: index.Tree | None = None) -> index.Tree:
@@ -159,9 +187,9 @@ def build(root: str, cache: str, version: str, old: index.Tree | None = None) ->
         for name in sorted(files):
             if service != "." and name.endswith(".yaml") and not name.startswith("."):
                 _add(writer, service, Path(folder, name))
-    table = writer.table()
-    _save(index.place(root, cache), index.head(root, version, table) + table + bytes(writer.blobs))
-    return index.Tree(root, table, blobs=bytes(writer.blobs))
+    table, blobs = writer.table(), bytes(writer.blobs)
+    _save(index.place(root, cache), index.head(root, version, table, blobs) + table + blobs)
+    return index.Tree(root, table, blobs)
 
 
 def _save(path: str, content: bytes) -> None:
@@ -179,17 +207,20 @@ def _save(path: str, content: bytes) -> None:
 
 def _add(writer: _Writer, service: str, path: Path) -> None:
     file = str(path.relative_to(writer.root))
+    times = index.stamp(str(path))
+    common = True
     try:
         if any(part.startswith("_") for part in Path(file).parts):
-            writer.row("P", *index.stamp(str(path)), file)
             _add_part(writer, service, path, file)
         elif path.name.endswith(OVERLAY):
-            writer.row("P", *index.stamp(str(path)), file)
             _add_overlay(writer, service, path, file)
         else:
-            _add_method(writer, service, path, file)
+            _add_method(writer, service, path, file, times)
+            common = False
     except SpecError as error:
         writer.broken(service, file, error)
+    if common:  # a broken method as well: it may be mended in place
+        writer.row("P", *times, file)
 
 
 def _add_part(writer: _Writer, service: str, path: Path, file: str) -> None:
@@ -217,7 +248,7 @@ def _add_part(writer: _Writer, service: str, path: Path, file: str) -> None:
 
 def read_part(path: Path, shown: str) -> Json:
     """A file that holds a piece of a service: `types:` or `dialects:`."""
-    text = path.read_text(encoding="utf-8")
+    text = _text(path, shown)
     data = document.load(text, shown)
     whole = {"spec": 1, "service": "x", "title": "x", "auth": {"x": {"base": "x"}}}
     if not isinstance(data, dict) or not data or set(data) - {"types", "dialects"}:
@@ -228,7 +259,7 @@ def read_part(path: Path, shown: str) -> Json:
 
 def _add_overlay(writer: _Writer, service: str, path: Path, file: str) -> None:
     for glob, patch, lang in overlay(read(path, "overlay", str(path))):
-        summary = patch.get("summary", "")
+        summary = str(patch.get("summary") or "")
         writer.row("O", service, lang, glob.lower(), *writer.value(patch), file, summary, summary.lower())
 
 
@@ -242,8 +273,7 @@ def overlay(data: Json) -> Iterator[tuple[str, Json, str]]:
         yield glob, data["patch"], lang
 
 
-def _add_method(writer: _Writer, service: str, path: Path, file: str) -> None:
-    times = index.stamp(str(path))
+def _add_method(writer: _Writer, service: str, path: Path, file: str, times: tuple[int, int]) -> None:
     cells = writer.kept.get(file)
     if writer.old and cells and (int(cells[6]), int(cells[7])) == times:
         text = writer.old.text(int(cells[8]), int(cells[9]))

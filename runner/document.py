@@ -121,7 +121,7 @@ def _vet(text: str, where: str) -> None:
         _count(yaml.compose(text, Loader=_Loader), where)
 
 
-def _count(node: yaml.Node, where: str) -> None:
+def _count(node: yaml.Node | None, where: str) -> None:
     """Refuse aliases that unfold into more than MOST_NODES nodes, or into themselves."""
     sizes: dict[int, int] = {}
 
@@ -138,7 +138,7 @@ def _count(node: yaml.Node, where: str) -> None:
             sizes[id(part)] = 1 + sum(size(child, above | {id(part)}) for child in children)
         return sizes[id(part)]
 
-    if size(node, frozenset()) > MOST_NODES:
+    if node is not None and size(node, frozenset()) > MOST_NODES:
         message = f"its aliases unfold into more than {MOST_NODES} nodes"
         raise SpecError(message, where=where)
 

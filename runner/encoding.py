@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import mimetypes
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import template
+from . import spec, template
 from .errors import CallError
 
 if TYPE_CHECKING:
@@ -37,7 +35,9 @@ class File:
     @property
     def type(self) -> str:
         """The media type that the name tells."""
-        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
+        from mimetypes import guess_type
+
+        return guess_type(self.name)[0] or "application/octet-stream"
 
 
 def file_of(value: Any) -> File | None:
@@ -64,15 +64,7 @@ def read_file(path: Path) -> File:
     return File(path.name, content)
 
 
-def resolved(node: Any, defs: Mapping[str, Any]) -> Json:
-    """A node with its reference followed and its own words laid over."""
-    seen = 0
-    while isinstance(node, dict) and "$ref" in node and seen < 32:  # noqa: PLR2004 - a chain of references, never a circle
-        own = {key: value for key, value in node.items() if key != "$ref"}
-        target = defs.get(node["$ref"][8:])
-        node = {**target, **own} if isinstance(target, dict) else own
-        seen += 1
-    return node if isinstance(node, dict) else {}
+resolved = spec.resolved
 
 
 def absorbed(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, Any]) -> Any:
@@ -119,7 +111,9 @@ def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[st
 
 
 def text_of(value: Any) -> str:
-    """A scalar as text: booleans as JSON writes them, nothing for null."""
+    """A value as text: booleans as JSON writes them, nothing for null, lists and objects as JSON."""
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _WORDS[value] if value is None or isinstance(value, bool) else str(value)
 
 
@@ -136,8 +130,6 @@ def pairs(name: str, value: Any, nested: str) -> Iterator[tuple[str, str]]:
             yield from pairs(name, item, "json")
     elif isinstance(value, list) and nested == "comma":
         yield name, ",".join(map(text_of, value))
-    elif isinstance(value, (dict, list)):
-        yield name, json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     else:
         yield name, text_of(value)
 
@@ -162,7 +154,9 @@ def urlencoded(items: Iterable[tuple[str, str]]) -> str:
 
 def multipart(parts: Iterable[tuple[str, Any]]) -> tuple[str, bytes]:
     """The content type and the body of a form with files. A part is text, or a File."""
-    boundary = uuid.uuid4().hex
+    from uuid import uuid4
+
+    boundary = uuid4().hex
     chunks = []
     for name, value in parts:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'

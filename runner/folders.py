@@ -86,7 +86,7 @@ def _entry_points() -> list[str]:
     for entry in entry_points(group="declarest.methods"):
         try:
             spec = find_spec(entry.value)
-        except (ImportError, ValueError):
+        except Exception:  # noqa: BLE001 - a package that can't be imported brings nothing, and breaks nothing
             spec = None
         found += spec.submodule_search_locations or [] if spec else []
     return found

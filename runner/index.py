@@ -1,12 +1,13 @@
 """The compiled catalogue of one folder of methods: a table of names in front, one JSON value per name behind.
 
-Reading it imports nothing but `os`: a name is found by a scan of bytes, and one value is read from its place.
-`compiler` writes it. A folder is known to be unchanged when none of its directories' times has moved; a
-method's own file is compared by whoever reads the method, so that an edit in place is seen as well.
+Reading it imports nothing but `os`: a name is found by a scan of bytes, and only the value behind it is parsed.
+The file is read at once, since another process may put a newer one in its place at any time. `compiler` writes
+it. A folder is known to be unchanged when none of its directories' times has moved; a method's own file is
+compared by whoever reads the method, so that an edit in place is seen as well.
 
 The table has one row a line, its cells parted by tabs:
 
-    D  time  directory                                        P  time  size  a file that all methods rely on
+    D  time  directory                                        P  time  size  a file to compare always: a common one, a broken one
     S  service  variants  offset  length  file  title         T  service  type  offset  length
     M  service  name in lower case  name  effect  marks  time  size  offset  length  file  summary  words
     A  service  alias in lower case  alias  dialect  call|skeleton  method
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAGIC = b"declarest-index 1 "
-FIRST = 64
+FIRST = 96
 
 
 class Row:
@@ -52,11 +53,10 @@ class Row:
 class Tree:
     """One root folder of the search path, as its index tells it."""
 
-    __slots__ = ("_blobs", "_path", "_start", "root", "table")
+    __slots__ = ("_blobs", "root", "table")
 
-    def __init__(self, root: str, table: bytes, *, path: str = "", start: int = 0, blobs: bytes = b"") -> None:
-        self.root, self.table = root, table
-        self._path, self._start, self._blobs = path, start, blobs
+    def __init__(self, root: str, table: bytes, blobs: bytes) -> None:
+        self.root, self.table, self._blobs = root, table, blobs
 
     def rows(self, kind: str, *start: str) -> Iterator[list[str]]:
         """The rows of a kind whose next cells are these, in the order of the table."""
@@ -88,11 +88,7 @@ class Tree:
 
     def text(self, offset: int, length: int) -> bytes:
         """The JSON text behind a row."""
-        if not self._path:
-            return self._blobs[offset : offset + length]
-        with open(self._path, "rb") as file:
-            file.seek(self._start + offset)
-            return file.read(length)
+        return self._blobs[offset : offset + length]
 
     def fresh(self, row: Row) -> bool:
         """Whether a method's file is as it was when the index was written."""
@@ -100,12 +96,24 @@ class Tree:
 
     def current(self) -> bool:
         """Whether no file came or went since, and none that all methods rely on was changed."""
-        for cells in self.rows("D"):
-            if not _same_time(os.path.join(self.root, cells[2]), cells[1]):
-                return False
+        root, stat = f"{self.root}{os.sep}", os.stat
+        try:
+            for line in self._block(b"D"):
+                _, time, name = line.split("\t")
+                if stat(root + name).st_mtime_ns != int(time):
+                    return False
+        except OSError:
+            return False
         return all(
-            stamp(os.path.join(self.root, cells[3])) == (int(cells[1]), int(cells[2])) for cells in self.rows("P")
+            stamp(root + name) == (int(time), int(size))
+            for _, time, size, name in (line.split("\t") for line in self._block(b"P"))
         )
+
+    def _block(self, kind: bytes) -> list[str]:
+        """The rows of a kind that stands in one piece, as text."""
+        start = self.table.find(b"\n" + kind + b"\t") + 1
+        end = self.table.rfind(b"\n" + kind + b"\t")
+        return self.table[start : self.table.find(b"\n", end + 1)].decode().splitlines() if start else []
 
     def hits(self, words: list[bytes]) -> Iterator[list[str]]:
         """The rows of methods and translations that hold every word, in the order of the table."""
@@ -130,7 +138,8 @@ def search(trees: list[Tree], words: str, service: str = "", lang: str = "") -> 
         for cells in tree.hits([word.encode() for word in wanted]) if wanted else ():
             named = cells[2] if cells[0] == "M" else cells[3]
             row = next((row for one in trees if (row := one.method(cells[1], named))), None)
-            if row and service in {"", row.service} and all(word in cells[-1] for word in wanted):
+            held = row.words if row and cells[0] == "M" else cells[-1]  # the row that wins may be of another folder
+            if row and service in {"", row.service} and all(word in held for word in wanted):
                 found.setdefault((row.service, row.name), translated(trees, row, lang))
 
     def rank(row: Row) -> tuple[int, int, str]:
@@ -145,16 +154,10 @@ def translated(trees: list[Tree], row: Row, lang: str) -> Row:
     """The row with its summary in a language, where a translation has it."""
     for tree in trees if lang else ():
         for cells in tree.rows("O", row.service, lang, row.name.lower()):
-            row.summary = cells[7] or row.summary
-            return row
+            if cells[7]:
+                row.summary = cells[7]
+                return row
     return row
-
-
-def _same_time(path: str, time: str) -> bool:
-    try:
-        return str(os.stat(path).st_mtime_ns) == time
-    except OSError:
-        return False
 
 
 def stamp(path: str) -> tuple[int, int]:
@@ -171,14 +174,14 @@ def place(root: str, cache: str) -> str:
     from binascii import crc32
 
     name = os.path.basename(os.path.dirname(root)) or "root"
-    return os.path.join(cache, f"{name}-{crc32(root.encode()):08x}.index")
+    return os.path.join(cache, f"{name}-{crc32(os.fsencode(root)):08x}.index")
 
 
-def head(root: str, version: str, table: bytes) -> bytes:
-    """The first bytes of the file: what it is, and how long its table is."""
+def head(root: str, version: str, table: bytes, blobs: bytes) -> bytes:
+    """The first bytes of the file: what it is, how long its values and its table are."""
     from binascii import crc32
 
-    line = MAGIC + f"{version} {crc32(root.encode()):08x} {len(table)}".encode()
+    line = MAGIC + f"{version} {crc32(os.fsencode(root)):08x} {len(blobs)} {len(table)}".encode()
     return line.ljust(FIRST - 1) + b"\n"
 
 
@@ -189,9 +192,7 @@ def read(root: str, cache: str, version: str) -> Tree | None:
         with open(path, "rb") as file:
             first = file.read(FIRST)
             size = int(first.split()[-1]) if first.startswith(MAGIC) else 0
-            table = file.read(size)
+            table, blobs = file.read(size), file.read()
     except (OSError, ValueError, IndexError):
         return None
-    if not size or len(table) != size or first != head(root, version, table):
-        return None
-    return Tree(root, table, path=path, start=FIRST + size)
+    return Tree(root, table, blobs) if size and first == head(root, version, table, blobs) else None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
-import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +76,8 @@ def _at(row: Any, key: str) -> Any:
 
 
 def _csv(value: Any, _width: int) -> str:
+    import csv
+
     rows = _rows(value)
     names = columns(rows)
     stream = io.StringIO()
@@ -102,6 +102,8 @@ def _table(value: Any, width: int) -> str:
 
 def _wide(part: str) -> int:
     """The cells that a text takes on a screen."""
+    import unicodedata
+
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in part)
 
 

@@ -54,7 +54,7 @@ def begin(method: Method, values: Mapping[str, Any]) -> Walk:
     walk = Walk(chosen, dict(values))
     walk.page = chosen.first
     for path, wanted in chosen.send.items():
-        whole = _whole(_stands(walk.values, method, path)) if wanted in {"$page", "$count"} else None
+        whole = _whole(_stands(walk.values, method, path)) if wanted in ("$page", "$count") else None
         if whole is not None and wanted == "$page":
             walk.page = whole
         elif whole is not None:
@@ -72,7 +72,7 @@ def _place(walk: Walk, method: Method, mark: Any, *, start: bool = False) -> Non
     known = {"$next": mark, "$last": mark, "$page": walk.page, "$count": walk.count}
     for path, wanted in walk.style.send.items():
         value = known.get(wanted, wanted) if isinstance(wanted, str) else wanted
-        if value is None or (start and wanted in {"$next", "$last", "$count"}):
+        if value is None or (start and wanted in ("$next", "$last", "$count")):
             continue
         _nest(walk.values, method, path, value)
 

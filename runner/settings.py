@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,7 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
         (SOURCES[2], _profile(service.name, profile)),
     ):
         fields = _split(service, found)
-        if any(fields[name] != values[name] for name in hosts if name in fields and name in values):
+        if any(_host(fields, name) != _host(values, name) for name in hosts if name in fields and name in values):
             continue  # it was saved for another host, which its secrets must not leave
         for name, value in fields.items():
             if name not in values:
@@ -81,6 +81,10 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
         if name not in values and "default" in node:
             values[name], sources[name] = node["default"], SOURCES[3]
     return Credentials(_typed(service, values), sources)
+
+
+def _host(fields: Json, name: str) -> str:
+    return str(fields[name]).lower()
 
 
 def _split(service: Service, found: Mapping[str, Any]) -> Json:
@@ -107,9 +111,11 @@ def _pasted(service: Service, name: str, text: str, templates: tuple[str, ...]) 
 
 
 def _without_path(text: str) -> str:
-    """A pasted text without what may be a secret: scheme and host at most."""
-    scheme, mark, rest = text.rpartition("://")
-    return f"{scheme}{mark}{rest.split('/')[0].rpartition('@')[2]}/…" if "/" in rest else text[:40]
+    """A pasted text without what may be a secret: scheme and host at most, and no host that looks like no host."""
+    scheme, host, rest = re.fullmatch(r"([a-zA-Z]+://)?([^/?#\\]*)(.*)", text, re.DOTALL).groups("")  # type: ignore[union-attr]
+    host = host.rpartition("@")[2]
+    fine = re.fullmatch(r"(?:[\w-]+\.)+[\w-]+(?::\d*)?|localhost(?::\d*)?", host)
+    return scheme + (host if fine else "***") + ("/…" if rest else "")
 
 
 def _hosts_are_hosts(service: Service, fields: Mapping[str, str]) -> bool:
@@ -118,8 +124,8 @@ def _hosts_are_hosts(service: Service, fields: Mapping[str, str]) -> bool:
         if "enum" in node and value not in node["enum"]:
             return False
         if node.get("format") == "hostname":
-            parts = urlsplit(f"//{value}")
             try:
+                parts = urlsplit(f"//{value}")
                 fine = (
                     bool(parts.hostname) and parts.port != 0 and "@" not in value and "." not in {value[0], value[-1]}
                 )
@@ -132,18 +138,27 @@ def _hosts_are_hosts(service: Service, fields: Mapping[str, str]) -> bool:
 
 def _typed(service: Service, values: Json) -> Json:
     """Each field in its type; a text that does not fit is an error that names the field, never the value."""
-    from . import precheck
-
     result = {}
     for name, value in values.items():
         node = service.fields.get(name, {})
-        one = int(value) if node.get("type") == "integer" and str(value).isdigit() else value
-        if not precheck.fits(one, node):
+        one = int(value) if node.get("type") == "integer" and str(value).isdecimal() else value
+        if not _fits(one, node):
             shown = "this value" if node.get("writeOnly") else repr(value)
             message = f"{shown} does not fit the credential {name}"
             raise CallError(message, hint=node.get("description", ""))
         result[name] = one
     return result
+
+
+def _fits(value: Any, node: Json) -> bool:
+    from . import precheck
+
+    try:
+        return precheck.fits(value, node)
+    except precheck.Unknown:
+        from .validation import misfits
+
+        return not misfits(value, {key: rule for key, rule in node.items() if key != "$ref"})
 
 
 def _profile(service: str, name: str | None) -> Json:
@@ -171,6 +186,8 @@ def _profile(service: str, name: str | None) -> Json:
 
 def _table(path: Path) -> Json:
     """The file of profiles. It holds secrets, so a file that others can read is refused."""
+    import tomllib
+
     try:
         if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             message = f"{path} can be read by others"
@@ -184,8 +201,10 @@ def _table(path: Path) -> Json:
         raise CallError(message) from None
     from .compiler import faults
 
-    for where, message, hint, _ in faults(data, "profile"):
-        raise CallError(f"{path}: {'.'.join(map(str, where))}: {message}", hint=hint)
+    misfits = faults(data, "profile")
+    if misfits:  # what the grammar says about it would quote a secret
+        message = f"{path}: {'.'.join(map(str, misfits[0][0]))} does not fit"
+        raise CallError(message, hint='write [service.profile], and under it lines such as name = "text"')
     return data
 
 

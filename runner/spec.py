@@ -49,7 +49,7 @@ def folded(name: str) -> str:
 def flag(name: str) -> str:
     """The flag of a param: `ENTITY_TYPE` is `--entity-type`, `taskId` is `--task-id`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
-    return "--" + re.sub(r"[^0-9A-Za-z]+", "-", words).strip("-").lower()
+    return "--" + re.sub(r"[\W_]+", "-", words).strip("-").lower()
 
 
 def nodes(node: Any) -> Iterator[Json]:
@@ -71,6 +71,31 @@ def references(node: Any) -> list[str]:
     """The names of the types that a node refers to by itself, each once."""
     found = {part["$ref"][1:]: None for part in nodes(node) if "$ref" in part}
     return list(found)
+
+
+def resolved(node: Any, defs: Mapping[str, Any]) -> Json:
+    """A node with its reference followed and its own words laid over; nothing for what is no node."""
+    block: Json = node if isinstance(node, dict) else {}
+    while "$ref" in block:
+        own = {key: value for key, value in block.items() if key != "$ref"}
+        target = defs.get(block["$ref"][8:])
+        block = {**target, **own} if isinstance(target, dict) else own
+    return block
+
+
+def veiled(value: Any, node: Any, defs: Mapping[str, Any]) -> Any:
+    """The value with `***` in the place of every secret in it."""
+    block = resolved(node, defs)
+    if block.get("writeOnly"):
+        return "***"
+    if isinstance(value, dict):
+        known, forms = block.get("properties", {}), block.get("patternProperties", {})
+        rest = block.get("additionalProperties")
+        named = ((key, next((forms[form] for form in forms if re.search(form, key)), rest)) for key in value)
+        return {key: veiled(value[key], known.get(key, other), defs) for key, other in named}
+    if isinstance(value, list):
+        return [veiled(item, block.get("items"), defs) for item in value]
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +330,9 @@ class Service:
             variant=variant,
             title=document["title"],
             docs=document.get("docs", ""),
-            fields=profile.get("properties", {}),
+            fields={
+                name: node if isinstance(node, dict) else {} for name, node in profile.get("properties", {}).items()
+            },
             accept={key: tuple(value) for key, value in profile.get("accept", {}).items()},
             help=profile.get("help", ""),
             schemes=tuple(Scheme.read(name, block) for name, block in document["auth"].items()),
@@ -350,7 +377,7 @@ class Param:
     def read(cls, name: str, node: Any, place: str, types: Json) -> Param:
         """The param of a node; `place` is where it travels unless it says so itself."""
         block: Json = node if isinstance(node, dict) else {}
-        whole = {**types.get(block["$ref"][8:], {}), **block} if "$ref" in block else block
+        whole = {**resolved(block, types), **block}
         return cls(
             name=name,
             wire=block.get("wire", name),
@@ -389,10 +416,16 @@ class Method:
     styles: tuple[Style, ...]
     returns: Any
     by_case: Mapping[str, str]
+    advice: tuple[tuple[Json, str], ...]
 
     @classmethod
     def read(cls, document: Json, service: Service, types: Types, origin: str = "") -> Method:
         """The method as a value. `types` gives a shared type by name; a missing one is a SpecError."""
+        for name in document.get("auth", ()):
+            if name not in {scheme.name for scheme in service.schemes}:
+                message = f"the service {service.name} has no way of authorising called {name!r}"
+                hint = f"it has {', '.join(scheme.name for scheme in service.schemes)}"
+                raise SpecError(message, where=origin, hint=hint)
         defs = _definitions(document, service, types, origin)
         request = merged(service.request, document.get("request", {}))
         if "verb" in document.get("request", {}) and "in" not in document["request"]:
@@ -421,6 +454,10 @@ class Method:
             styles=_styles(document.get("pages", {}), service, origin),
             returns=_adapted(document.get("returns"), service.encoders),
             by_case={name.lower(): name for name in params},
+            advice=tuple(
+                ({"allOf": [_adapted(block["if"], service.encoders)], "$defs": defs}, block["say"])
+                for block in document.get("warn", ())
+            ),
         )
 
     @property
@@ -444,6 +481,12 @@ class Method:
             found = next((param for form, param in self.patterns if form.search(name)), None)
         return found
 
+    def veiled(self, values: Mapping[str, Any]) -> Json:
+        """The values, under the file's names, with `***` in the place of every secret in them."""
+        defs = self.schema.get("$defs", {})
+        params = {name: self.param(name) for name in values}
+        return {name: veiled(values[name], param.schema if param else {}, defs) for name, param in params.items()}
+
     def refusal(self, code: str, status: int) -> Refusal | None:
         """What is known of an error: the method's words first, then the service's, then the status."""
         for key in (code.lower(), str(status), f"{status // 100}xx"):
@@ -458,9 +501,8 @@ def _definitions(document: Json, service: Service, types: Types, origin: str) ->
     """The shared types that a method needs, found through one another, adapted."""
     defs: Json = {}
     sources = [*document.get("params", {}).values(), *document.get("patterns", {}).values()]
-    waiting = [
-        name for node in (*sources, document.get("rules", {}), document.get("returns")) for name in references(node)
-    ]
+    sources += [document.get("rules", {}), document.get("returns"), *(one["if"] for one in document.get("warn", ()))]
+    waiting = [name for node in sources for name in references(node)]
     while waiting:
         name = waiting.pop()
         if name in defs:
@@ -471,7 +513,21 @@ def _definitions(document: Json, service: Service, types: Types, origin: str) ->
             raise SpecError(message, where=origin, method=document["method"])
         defs[name] = _adapted(node, service.encoders)
         waiting += references(node)
+    for name in defs:
+        _finite(name, defs, origin)
     return defs
+
+
+def _finite(name: str, defs: Json, origin: str) -> None:
+    """Refuse a type that is nothing but itself by another name."""
+    seen, node = {name}, defs[name]
+    while isinstance(node, dict) and "$ref" in node:
+        step = node["$ref"][8:]
+        if step in seen:
+            message = f"the type #{name} refers to itself"
+            raise SpecError(message, where=origin, hint="write what it is")
+        seen.add(step)
+        node = defs[step]
 
 
 def _adapted(node: Any, encoders: Mapping[str, Any]) -> Any:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import precheck
 from .errors import InvalidArguments, Problem, did_you_mean, nearest
+from .spec import resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .spec import Method
 
@@ -39,7 +40,16 @@ def misfits(value: Any, schema: Json) -> list[Any]:
     from jsonschema import Draft202012Validator
 
     errors = Draft202012Validator(schema).iter_errors(value)
-    return sorted(errors, key=lambda error: [str(step) for step in error.absolute_path])
+    return sorted(errors, key=lambda error: _place(value, error.absolute_path))
+
+
+def _place(value: Any, path: Iterable[Any]) -> list[int]:
+    """Where in a value a path leads: the number of each step among its sisters."""
+    places = []
+    for step in path:
+        places.append(step if isinstance(value, list) else list(value).index(step))
+        value = value[step]
+    return places
 
 
 def faults_of_schema(schema: Any) -> str:
@@ -73,19 +83,20 @@ def check(method: Method, values: Mapping[str, Any], *, more: bool = False) -> l
     """Every misfit of an input, errors first. `more` lets names pass that the method does not list."""
     named, problems = canonical(method, values)
     schema = {**method.schema, "additionalProperties": True} if more else method.schema
-    fitting = False
-    if not problems:
-        try:
-            fitting = precheck.fits(named, schema)
-        except precheck.Unknown:
-            fitting = False
-    if not fitting:
-        spelt = {method.canonical(name): name for name in values}
+    spelt = {method.canonical(name): name for name in values}
+    if not _plainly(named, schema):
         for error in misfits(named, schema):
-            problems += _explained(error, method, spelt)
-    problems += _contents(method, named)
-    errors = list(dict.fromkeys(problem for problem in problems if problem.level == "error"))
-    return errors + list(_warnings(method, named))
+            problems += _explained(error, method, named, spelt)
+    problems += _contents(method, named, spelt)
+    return list(dict.fromkeys([*problems, *_warnings(method, named, spelt)]))
+
+
+def _plainly(value: Any, schema: Json) -> bool:
+    """Whether a value fits without a doubt."""
+    try:
+        return precheck.fits(value, schema)
+    except precheck.Unknown:
+        return False
 
 
 def demand(method: Method, values: Mapping[str, Any], *, more: bool = False) -> list[Problem]:
@@ -111,18 +122,21 @@ def _dotted(path: Sequence[object], spelt: Mapping[str, str]) -> str:
     return ".".join([spelt.get(steps[0], steps[0]), *steps[1:]]) if steps else ""
 
 
-def _secret(method: Method, path: Sequence[object]) -> bool:
-    param = method.param(str(path[0])) if path else None
-    return bool(param and param.secret)
+def _face(error: Any, bare: Any, veiled: Any) -> str:
+    """The value that an error is about, as it may be shown: no secret in it."""
+    for step in error.absolute_path:
+        bare = bare[step]
+        veiled = veiled[step] if isinstance(veiled, (dict, list)) else veiled
+    return shown(error.instance if error.instance != bare else veiled)
 
 
-def _explained(error: Any, method: Method, spelt: Mapping[str, str]) -> Iterator[Problem]:
+def _explained(error: Any, method: Method, named: Json, spelt: Mapping[str, str]) -> Iterator[Problem]:
     """One of the validator's errors in plain words; an error of alternatives as its most telling part."""
     path = _dotted(error.absolute_path, spelt)
-    value = "***" if _secret(method, error.absolute_path) else shown(error.instance)
+    value = _face(error, named, method.veiled(named))
     rule = _EXPLANATIONS.get(error.validator)
-    if error.validator in {"anyOf", "oneOf"} and error.context:
-        yield from _alternatives(error, method, spelt, path, value)
+    if error.validator in {"anyOf", "oneOf"}:
+        yield from _alternatives(error, method, named, spelt, path, value)
     elif error.validator == "additionalProperties":
         yield from _unknown(error, method, path)
     elif error.validator in {"required", "dependentRequired"}:
@@ -134,28 +148,31 @@ def _explained(error: Any, method: Method, spelt: Mapping[str, str]) -> Iterator
         yield Problem("error", path, f"{value} does not fit the rule {error.validator!r}", _meant(error))
 
 
-def _alternatives(error: Any, method: Method, spelt: Mapping[str, str], path: str, value: str) -> Iterator[Problem]:
+def _alternatives(  # noqa: PLR0913 - what is known of the error
+    error: Any, method: Method, named: Json, spelt: Mapping[str, str], path: str, value: str
+) -> Iterator[Problem]:
     """What is wrong where several forms are allowed."""
-    if not error.absolute_path:
-        ways = [part.validator_value for part in error.context if part.validator == "required"]
-        if len(ways) == len(error.context):
-            message = "give " + ", or ".join(" and ".join(way) for way in ways)
-            yield Problem("error", "", message, "" if error.validator == "anyOf" else "one way only")
-            return
-    deep = max(error.context, key=lambda part: len(part.absolute_path), default=None)
-    if deep is not None and len(deep.absolute_path) > len(error.absolute_path):
-        yield from _explained(deep, method, spelt)
+    ways = [part["required"] for part in error.validator_value if isinstance(part, dict) and list(part) == ["required"]]
+    if len(ways) == len(error.validator_value):
+        message = "give " + ", or ".join(" and ".join(way) for way in ways)
+        yield Problem("error", path, message, "" if error.validator == "anyOf" else "one way only")
         return
-    forms = [_form(part) for part in error.validator_value]
-    yield Problem("error", path, f"{value} is not {' or '.join(dict.fromkeys(filter(None, forms)))}", _meant(error))
+    deep = max(error.context, key=lambda part: len(part.absolute_path), default=error)
+    if len(deep.absolute_path) > len(error.absolute_path):
+        yield from _explained(deep, method, named, spelt)
+        return
+    forms = dict.fromkeys(filter(None, (_form(part, method) for part in error.validator_value)))
+    message = f"is not {' or '.join(forms)}" if error.context and forms else "does not fit exactly one of its forms"
+    yield Problem("error", path, f"{value} {message}", _meant(error))
 
 
-def _form(node: Any) -> str:
-    if isinstance(node, dict) and "enum" in node:
+def _form(part: Any, method: Method) -> str:
+    node = resolved(part, method.schema.get("$defs", {}))
+    if "enum" in node:
         return "one of " + ", ".join(shown(one) for one in node["enum"][:MOST_LISTED])
-    if isinstance(node, dict) and "type" in node:
+    if "type" in node:
         return _types(node["type"])
-    return str(node.get("description", "")) if isinstance(node, dict) else ""
+    return str(node.get("description", ""))
 
 
 def _types(names: Any) -> str:
@@ -173,8 +190,6 @@ def _unknown(error: Any, method: Method, path: str) -> Iterator[Problem]:
     forms = error.schema.get("patternProperties", {})
     for name in error.instance:
         if name in known or any(precheck.form_of(form).search(name) for form in forms):
-            continue
-        if error.absolute_path and error.schema.get("additionalProperties") is not False:
             continue
         near = nearest(name, known)
         what = f"{method.full_name} has no parameter {name}" if not path else f"has no key {name}"
@@ -236,7 +251,7 @@ _EXPLANATIONS: dict[str, Any] = {
 }
 
 
-def _contents(method: Method, values: Json) -> Iterator[Problem]:
+def _contents(method: Method, values: Json, spelt: Mapping[str, str]) -> Iterator[Problem]:
     """Misfits of encoded files: text that is no base64, a file that is empty or no picture."""
     for name, value in values.items():
         param = method.param(name)
@@ -250,11 +265,12 @@ def _contents(method: Method, values: Json) -> Iterator[Problem]:
                 if len(value) < MOST_NAME
                 else "it must be the file's content in base64"
             )
-            yield Problem("error", name, f"{shown(value)} is not base64", hint)
+            face, hint = ("***", "") if param.secret else (shown(value), hint)
+            yield Problem("error", spelt[name], f"{face} is not base64", hint)
             continue
         message = fault_of_content(content, param.schema.get("contentMediaType", ""))
         if message:
-            yield Problem("error", name, message)
+            yield Problem("error", spelt[name], message)
 
 
 def fault_of_content(content: bytes, kind: str) -> str:
@@ -268,25 +284,22 @@ def fault_of_content(content: bytes, kind: str) -> str:
     return ""
 
 
-def _warnings(method: Method, values: Json) -> Iterator[Problem]:
+def _warnings(method: Method, values: Json, spelt: Mapping[str, str]) -> Iterator[Problem]:
     """Advice of the method's file, what is deprecated, and keys inside objects that look like slips."""
-    for advice in method.document.get("warn", ()):
-        if precheck.fits(values, {**advice["if"], "$defs": method.schema.get("$defs", {})}):
-            yield Problem("warning", "", advice["say"])
+    for schema, say in method.advice:
+        if _plainly(values, schema) or not misfits(values, schema):
+            yield Problem("warning", "", say)
     for name, value in values.items():
         param = method.param(name)
         if param is not None:
             if param.schema.get("deprecated"):
-                yield Problem("warning", name, "is deprecated", param.schema.get("description", ""))
-            yield from _slips(name, value, param.schema, method.schema.get("$defs", {}))
+                yield Problem("warning", spelt[name], "is deprecated", param.schema.get("description", ""))
+            yield from _slips(spelt[name], value, param.schema, method.schema.get("$defs", {}))
 
 
-def _slips(path: str, value: Any, node: Any, defs: Json) -> Iterator[Problem]:
+def _slips(path: str, value: Any, part: Any, defs: Json) -> Iterator[Problem]:
     """Keys of an open object that are not known but look like one that is."""
-    while isinstance(node, dict) and "$ref" in node and "properties" not in node:
-        node = defs[node["$ref"][8:]]
-    if not isinstance(node, dict):
-        return
+    node = resolved(part, defs)
     if isinstance(value, list):
         for place, item in enumerate(value):
             yield from _slips(f"{path}.{place}", item, node.get("items"), defs)

@@ -1,0 +1,174 @@
+"""A batch unfolded: each call in it answered by itself, the outcomes put where the service says they stand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .. import query, template
+from . import reading
+from .envelope import Refused, put
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..spec import Batch, Method, Service
+    from .routes import Routes
+
+Json = dict[str, Any]
+_GREEDY = re.compile(r"\{(query|path)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to one call: its status, its body, the value in it; a refusal has no value."""
+
+    status: int
+    body: Any
+    value: Any = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A service's way of folding, and what answers the calls: `ask(method, values)`, which never raises Refused."""
+
+    how: Batch
+    service: Service
+    routes: Routes
+    ask: Callable[[Method, Json], Outcome]
+    deny: Callable[[Method | None, Refused], Outcome]
+
+    def outcomes(self, commands: Any, *, halt: bool) -> dict[str, Outcome]:
+        """The outcome of each call by its key, in order. Raises Refused where they are too many or no calls."""
+        named = dict(self._named(commands))
+        if len(named) > self.how.size:
+            raise Refused("length", name=self.how.commands)
+        found: dict[str, Outcome] = {}
+        for key, command in named.items():
+            found[key] = outcome = self._outcome(command, found)
+            if outcome.refused and self.how.all_or_nothing:
+                raise outcome.refused
+            if outcome.refused and halt:
+                break
+        return found
+
+    def _named(self, commands: Any) -> Iterable[tuple[str, Any]]:
+        if isinstance(commands, dict):
+            return commands.items()
+        if not isinstance(commands, list):
+            raise Refused("missing", name=self.how.commands)
+        form = self.how.command
+        name = next((key for key, value in form.items() if value == "{key}"), "") if isinstance(form, dict) else ""
+        keys = [one.get(name, place) if isinstance(one, dict) else place for place, one in enumerate(commands)]
+        return [(str(key), one) for key, one in zip(keys, commands, strict=True)]
+
+    def _outcome(self, command: Any, earlier: Mapping[str, Outcome]) -> Outcome:
+        method = None
+        try:
+            parts = self._parts(command)
+            method, held = self._meant(parts)
+            if method.document.get("batch") is False or method.name.lower() == self.how.method.lower():
+                raise Refused("batch")
+            values = {name: self._resolved(value, earlier) for name, value in held.items()}
+        except Refused as refused:
+            return self.deny(method, refused)
+        return self.ask(method, values)
+
+    def _parts(self, command: Any) -> Json:
+        """The fields of one call, by its template run backwards."""
+        form = self.how.command
+        if isinstance(form, str) and isinstance(command, str):
+            for one in (form, form.partition("?")[0]):
+                found = template.matched(_GREEDY.sub(r"{+\1}", one), command, {})
+                if found is not None:
+                    return dict(found)
+        if isinstance(form, dict) and isinstance(command, dict):
+            named = {value: command.get(key) for key, value in form.items() if isinstance(value, str)}
+            return {name[1:-1]: value for name, value in named.items() if value is not None}
+        raise Refused("input", "this is no call", name=self.how.commands)
+
+    def _meant(self, parts: Json) -> tuple[Method, Json]:
+        """The method and the values of one call."""
+        if "path" in parts:
+            return self._by_address(parts)
+        method = self.routes.method(str(parts.get("method", "")), self.service.variant)
+        if method is None:
+            raise Refused("method", name=parts.get("method", ""))
+        held = parts.get("params") or {}
+        if not isinstance(held, dict):
+            raise Refused("input", "the params of a call are an object", name=self.how.commands)
+        return method, reading.of_text(method, str(parts.get("query", ""))) | reading.of_object(method, held)
+
+    def _by_address(self, parts: Json) -> tuple[Method, Json]:
+        path, _, text = str(parts["path"]).partition("?")
+        found = self.routes.find(path, str(parts.get("verb", "")))
+        if not found:
+            raise Refused("method", name=path)
+        method, held = found[0].method, parts.get("params")
+        body = reading.of_object(method, held if isinstance(held, dict) else {})
+        return method, {**found[0].values, **reading.of_text(method, text), **body}
+
+    def _resolved(self, value: Any, earlier: Mapping[str, Outcome]) -> Any:
+        """A value with its references to earlier answers followed; one that leads nowhere stays as it is."""
+        prefix = self.how.reference.rstrip("[")
+        if isinstance(value, dict):
+            return {key: self._resolved(item, earlier) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._resolved(item, earlier) for item in value]
+        if not prefix or not isinstance(value, str) or prefix not in value:
+            return value
+        form = re.compile(re.escape(prefix) + r"((?:\[[^\[\]]*\])+)")
+        whole = form.fullmatch(value)
+        if whole:
+            return _followed(whole, earlier)
+        return form.sub(lambda found: str(_followed(found, earlier)), value)
+
+    def body(self, found: Mapping[str, Outcome], whole: Any) -> Any:
+        """The answer of the whole: the outcomes put into the body of a success."""
+        answers = self.how.answers
+        if "items" in answers:
+            place = answers["items"].removesuffix("[]").removesuffix("[*]")
+            return put(whole, place, [self._entry(key, outcome) for key, outcome in found.items()])
+        fine = {key: one.value for key, one in found.items() if one.refused is None}
+        parts: Json = {answers["results"]: self._shaped(found, fine)}
+        for name, place in answers.get("meta", {}).items():
+            beside = {key: one.meta[name] for key, one in found.items() if one.meta.get(name) is not None}
+            parts[place] = self._shaped(found, beside)
+        if "errors" in answers:
+            parts[answers["errors"]] = self._shaped(found, {key: one.body for key, one in found.items() if one.refused})
+        for place, part in parts.items():
+            whole = put(whole, place, part)
+        return whole
+
+    def _shaped(self, found: Mapping[str, Outcome], part: Json) -> Any:
+        """By key; by place where calls have no keys."""
+        keyed = self.how.form == "map" or "{key}" in str(self.how.command)
+        return part if keyed else [part.get(key) for key in found]
+
+    def _entry(self, key: str, outcome: Outcome) -> Any:
+        answers = self.how.answers
+        if "body" not in answers:
+            return outcome.body if outcome.refused else outcome.value
+        entry: Any = put({}, answers["body"], outcome.body)
+        if "key" in answers:
+            entry = put(entry, answers["key"], key)
+        return put(entry, answers["status"], outcome.status) if "status" in answers else entry
+
+
+def _followed(found: re.Match[str], earlier: Mapping[str, Outcome]) -> Any:
+    key, *steps = re.findall(r"\[([^\[\]]*)\]", found[1])
+    here = earlier[key].value if key in earlier else None
+    for step in steps:
+        if isinstance(here, list) and step.isdigit() and int(step) < len(here):
+            here = here[int(step)]
+        else:
+            here = here.get(step) if isinstance(here, dict) else None
+    return found[0] if here is None else here
+
+
+def meta(method: Method, body: Any) -> Json:
+    """What stands beside the value in an answer."""
+    return {name: query.search(path, body) for name, path in method.reading.meta.items()}

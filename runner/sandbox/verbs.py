@@ -1,0 +1,200 @@
+"""What a call does to the state: its verb, as the service file declares it, and the value that it gives."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import precheck, query, template
+from ..spec import merged
+from . import listing, sample
+from .envelope import OK, Refused, Success
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..spec import Method
+    from .store import Shelf, Store
+
+Json = dict[str, Any]
+_REFUSED = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A checked call: the values under their params' names, the state, the account that calls."""
+
+    method: Method
+    values: Mapping[str, Any]
+    store: Store
+    account: Mapping[str, Any]
+
+
+def rule(method: Method) -> Json:
+    """What a method does: the service's word on the last part of its name, with the method's own laid over."""
+    sandbox = method.service.sandbox
+    stem, last = _named(method)
+    verbs = {name.lower(): block for name, block in sandbox.get("verbs", {}).items()}
+    own = method.document.get("sandbox", {})
+    return {"does": "example", "collection": stem, **merged(verbs.get(last.lower(), {}), own)}
+
+
+def _named(method: Method) -> tuple[str, str]:
+    found = re.fullmatch(r"(?:(.*)[.\-])?([^.\-]*)", method.name)
+    assert found is not None  # noqa: S101 - every text has this form
+    return found[1] or method.name, found[2]
+
+
+def run(task: Task) -> Success:
+    """Do what the call asks for. Raises Refused where there is no such row."""
+    how = rule(task.method)
+    if how["does"] in {"read", "change", "remove"} and task.method.param(_key(task, how)) is None:
+        return example(task)
+    return _RUN.get(how["does"], _constant)(task, how)
+
+
+def _key(task: Task, how: Json) -> str:
+    return task.method.canonical(how.get("key", "id"))
+
+
+def _block(task: Task, how: Json) -> tuple[str, Json]:
+    """The collection of a call and what is declared of it. `{name}` in it is a param: shelves that stand apart."""
+    name = template.filled(how["collection"], {key: str(value) for key, value in task.values.items()})
+    declared = {key.lower(): block for key, block in task.method.service.sandbox.get("collections", {}).items()}
+    found = declared.get(name.lower(), declared.get(how["collection"].lower(), {}))
+    return name.lower(), found
+
+
+def _shelf(task: Task, how: Json) -> Shelf:
+    name, block = _block(task, how)
+    return task.store.shelf(name, block.get("id", "id"), block.get("seed", ()))
+
+
+def _faced(task: Task, how: Json, rows: list[Json]) -> list[Json]:
+    """Rows as they are answered: their ids as text where the collection says so."""
+    _, block = _block(task, how)
+    key = block.get("id", "id")
+    return [{**row, key: str(row[key])} for row in rows] if block.get("text") else rows
+
+
+def _answer(task: Task, how: Json, default: Any, rows: list[Json], key: str) -> Any:
+    """The declared answer with these rows in it."""
+    faced = _faced(task, how, rows)
+    form = how.get("answer", default)
+    known = {"rows": faced, "row": faced[-1] if faced else None, "id": faced[-1].get(key) if faced else None}
+    value = template.filled(form, known)
+    return _as_promised(task.method, value) if form == "{id}" else value
+
+
+def _as_promised(method: Method, value: Any) -> Any:
+    """An id as a number where the method promises one."""
+    node = {**(method.returns or {}), "$defs": method.schema.get("$defs", {})}
+    number = int(value) if isinstance(value, str) and value.isdigit() else value
+    try:
+        return value if precheck.fits(value, node) or not precheck.fits(number, node) else number
+    except precheck.Unknown:
+        return value
+
+
+def _fields(task: Task, how: Json) -> Any:
+    """The fields that a call gives for a row: those in a param of their own, else all but the key."""
+    source = how.get("from", "")
+    if source and task.method.param(task.method.canonical(source.partition(".")[0])) is not None:
+        return listing.stand(task.values, task.method, source) or {}
+    key = _key(task, how) if how["does"] == "change" else ""
+    return {name: value for name, value in task.values.items() if name != key}
+
+
+def _create(task: Task, how: Json) -> Success:
+    shelf, given = _shelf(task, how), _fields(task, how)
+    several = given if isinstance(given, list) else [given]
+    if not all(isinstance(one, dict) for one in several):
+        raise Refused("input", f"{how['from']} holds no fields", name=how["from"])
+    with task.store.change():
+        rows = [{**one, shelf.key: shelf.add(one)} for one in several]
+    return Success(_answer(task, how, "{id}", rows, shelf.key))
+
+
+def _read(task: Task, how: Json) -> Success:
+    shelf = _shelf(task, how)
+    return _of_row(task, how, shelf, shelf.row(_place(task, how)), "{row}")
+
+
+def _change(task: Task, how: Json) -> Success:
+    shelf, fields = _shelf(task, how), _fields(task, how)
+    if not isinstance(fields, dict):
+        raise Refused("input", f"{how['from']} holds no fields", name=how["from"])
+    row = shelf.change(_place(task, how), fields)
+    return _of_row(task, how, shelf, {**row, **fields, shelf.key: row[shelf.key]} if row else None, default=True)
+
+
+def _remove(task: Task, how: Json) -> Success:
+    shelf = _shelf(task, how)
+    return _of_row(task, how, shelf, shelf.remove(_place(task, how)), default=True)
+
+
+def _place(task: Task, how: Json) -> Any:
+    key = _key(task, how)
+    if task.values.get(key) is None:
+        raise Refused("missing", name=key)
+    return task.values[key]
+
+
+def _of_row(task: Task, how: Json, shelf: Shelf, row: Json | None, default: Any) -> Success:
+    if row is None:
+        raise Refused("absent", name=_key(task, how), id=task.values[_key(task, how)])
+    return Success(_answer(task, how, default, [row], shelf.key))
+
+
+def _select(task: Task, how: Json) -> Success:
+    shelf, method = _shelf(task, how), task.method
+    asked = {
+        word: listing.stand(task.values, method, how[word]) for word in ("filter", "order", "select") if word in how
+    }
+    rows = _faced(task, how, shelf.rows())
+    rows = listing.filtered(rows, asked.get("filter"), method.service.sandbox.get("operators", {}))
+    rows = listing.ordered(rows, asked.get("order"))
+    page = listing.page(method, task.values, rows, shelf.key, [how.get("filter", "")])
+    shown = listing.selected(page.rows, asked.get("select"), shelf.key)
+    return Success(_answer(task, how, "{rows}", shown, shelf.key), page.total, page.next, marks=page.marks)
+
+
+def _account(task: Task, how: Json) -> Success:
+    """The row whose id is one of the account's numbers, else the first."""
+    shelf = _shelf(task, how)
+    whole = {name for name, node in task.method.service.fields.items() if node.get("type") == "integer"}
+    ids = {str(value) for name, value in task.account.items() if name in whole}
+    rows = shelf.rows()
+    row = next((row for row in rows if str(row[shelf.key]) in ids), rows[0] if rows else None)
+    return Success(_answer(task, how, "{row}", [row], shelf.key)) if row else example(task)
+
+
+def _constant(task: Task, how: Json) -> Success:
+    return Success(template.filled(how["answer"], {})) if "answer" in how else example(task)
+
+
+_RUN: Mapping[str, Callable[[Task, Json], Success]] = {
+    "create": _create,
+    "read": _read,
+    "select": _select,
+    "change": _change,
+    "remove": _remove,
+    "account": _account,
+}
+
+
+def example(task: Task) -> Success:
+    """The answer of the example with just these values, of the first that is a success, or a value made up."""
+    method = task.method
+    known = [one for one in method.document.get("examples", ()) if "response" in one or "status" in one]
+    same = [one for one in known if _same(method, one["params"], task.values)]
+    fine = [one for one in known if one.get("status", OK) < _REFUSED]
+    for one in (*same, *fine):
+        body = one.get("response")
+        return Success(query.search(method.reading.result, body), status=one.get("status", 0), raw=body)
+    return Success(sample.of(method))
+
+
+def _same(method: Method, params: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    return {method.canonical(name): value for name, value in params.items()} == dict(values)
