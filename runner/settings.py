@@ -138,27 +138,18 @@ def _hosts_are_hosts(service: Service, fields: Mapping[str, str]) -> bool:
 
 def _typed(service: Service, values: Json) -> Json:
     """Each field in its type; a text that does not fit is an error that names the field, never the value."""
+    from .validation import fits
+
     result = {}
     for name, value in values.items():
-        node = service.fields.get(name, {})
+        node = {key: rule for key, rule in service.fields.get(name, {}).items() if key != "$ref"}
         one = int(value) if node.get("type") == "integer" and str(value).isdecimal() else value
-        if not _fits(one, node):
+        if not fits(one, node):
             shown = "this value" if node.get("writeOnly") else repr(value)
             message = f"{shown} does not fit the credential {name}"
             raise CallError(message, hint=node.get("description", ""))
         result[name] = one
     return result
-
-
-def _fits(value: Any, node: Json) -> bool:
-    from . import precheck
-
-    try:
-        return precheck.fits(value, node)
-    except precheck.Unknown:
-        from .validation import misfits
-
-        return not misfits(value, {key: rule for key, rule in node.items() if key != "$ref"})
 
 
 def _profile(service: str, name: str | None) -> Json:

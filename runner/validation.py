@@ -99,6 +99,14 @@ def _plainly(value: Any, schema: Json) -> bool:
         return False
 
 
+def fits(value: Any, schema: Json) -> bool:
+    """Whether a value fits a schema: by the quick check where it knows all words, else by the library."""
+    try:
+        return precheck.fits(value, schema)
+    except precheck.Unknown:
+        return not misfits(value, schema)
+
+
 def demand(method: Method, values: Mapping[str, Any], *, more: bool = False) -> list[Problem]:
     """The warnings of an input that fits. Raises InvalidArguments with every misfit of one that does not."""
     problems = check(method, values, more=more)
@@ -287,7 +295,7 @@ def fault_of_content(content: bytes, kind: str) -> str:
 def _warnings(method: Method, values: Json, spelt: Mapping[str, str]) -> Iterator[Problem]:
     """Advice of the method's file, what is deprecated, and keys inside objects that look like slips."""
     for schema, say in method.advice:
-        if _plainly(values, schema) or not misfits(values, schema):
+        if fits(values, schema):
             yield Problem("warning", "", say)
     for name, value in values.items():
         param = method.param(name)

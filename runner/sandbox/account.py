@@ -68,11 +68,11 @@ class Account:
         self._lock = threading.Lock()
 
     def admits(self, route: Route, found: Content) -> bool:
-        """Whether a request carries the credentials of its route; they are taken out of the content."""
+        """Whether a request carries the credentials of its route."""
         with self._lock:
             known = {**self.own, **self._kept}
         sent = [
-            (text, found.credential(place, name))
+            (text, found.held(place, name))
             for place in _PLACES
             for name, text in route.scheme.send.get(place, {}).items()
         ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 OK = 200
+_REFUSED = 400
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _DEFAULTS = {
     "credentials": (401, "unauthorized", "These are not the credentials of the sandbox"),
@@ -52,6 +53,8 @@ def success(method: Method, outcome: Success, now: str, elapsed: float) -> tuple
     """The status and the body of a success."""
     declared = method.service.sandbox.get("success", {})
     status = outcome.status or declared.get("status", OK)
+    if status >= _REFUSED or "json" not in method.reading.answers:
+        return status, outcome.value if outcome.raw is None else outcome.raw
     body = _enveloped(method, outcome, declared, {"now": now, "elapsed": elapsed})
     if outcome.raw is not None:
         both = isinstance(outcome.raw, dict) and isinstance(body, dict)

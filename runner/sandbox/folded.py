@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .. import query, template
+from .. import template
 from . import reading
 from .envelope import Refused, put
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from ..spec import Batch, Method, Service
     from .routes import Routes
+
+    Ask = Callable[[Method, "Json"], "Outcome"]
+    Deny = Callable[[Method | None, Refused], "Outcome"]
 
 Json = dict[str, Any]
 _GREEDY = re.compile(r"\{(query|path)\}")
@@ -28,29 +31,37 @@ class Outcome:
     body: Any
     value: Any = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A service's way of folding, and what answers the calls: `ask(method, values)`, which never raises Refused."""
+    """A service's way of folding."""
 
     how: Batch
     service: Service
     routes: Routes
-    ask: Callable[[Method, Json], Outcome]
-    deny: Callable[[Method | None, Refused], Outcome]
 
-    def outcomes(self, commands: Any, *, halt: bool) -> dict[str, Outcome]:
-        """The outcome of each call by its key, in order. Raises Refused where they are too many or no calls."""
-        named = dict(self._named(commands))
-        if len(named) > self.how.size:
+    def count(self, commands: Any) -> None:
+        """Raise Refused where these are more calls than a batch may hold."""
+        if isinstance(commands, (dict, list)) and len(commands) > self.how.size:
             raise Refused("length", name=self.how.commands)
+
+    def outcomes(self, commands: Any, ask: Ask, deny: Deny, *, halt: bool) -> dict[str, Outcome]:
+        """The outcome of each call by its key, in order. `ask` and `deny` answer, and never raise Refused.
+
+        Raises Refused where these are no calls, and where one is refused in a batch that is all or nothing.
+        """
         found: dict[str, Outcome] = {}
-        for key, command in named.items():
-            found[key] = outcome = self._outcome(command, found)
+        for key, command in self._named(commands):
+            try:
+                outcome = ask(*self._call(command, found))
+            except Refused as refused:
+                outcome = deny(None, refused)
             if outcome.refused and self.how.all_or_nothing:
                 raise outcome.refused
+            found[key] = outcome
             if outcome.refused and halt:
                 break
         return found
@@ -65,17 +76,12 @@ class Folder:
         keys = [one.get(name, place) if isinstance(one, dict) else place for place, one in enumerate(commands)]
         return [(str(key), one) for key, one in zip(keys, commands, strict=True)]
 
-    def _outcome(self, command: Any, earlier: Mapping[str, Outcome]) -> Outcome:
-        method = None
-        try:
-            parts = self._parts(command)
-            method, held = self._meant(parts)
-            if method.document.get("batch") is False or method.name.lower() == self.how.method.lower():
-                raise Refused("batch")
-            values = {name: self._resolved(value, earlier) for name, value in held.items()}
-        except Refused as refused:
-            return self.deny(method, refused)
-        return self.ask(method, values)
+    def _call(self, command: Any, earlier: Mapping[str, Outcome]) -> tuple[Method, Json]:
+        """The method and the values of one call, its references followed."""
+        method, held = self._meant(self._parts(command))
+        if method.document.get("batch") is False or method.name.lower() == self.how.method.lower():
+            raise Refused("batch", method=method.full_name)
+        return method, {name: self._resolved(value, earlier) for name, value in held.items()}
 
     def _parts(self, command: Any) -> Json:
         """The fields of one call, by its template run backwards."""
@@ -168,7 +174,3 @@ def _followed(found: re.Match[str], earlier: Mapping[str, Outcome]) -> Any:
             here = here.get(step) if isinstance(here, dict) else None
     return found[0] if here is None else here
 
-
-def meta(method: Method, body: Any) -> Json:
-    """What stands beside the value in an answer."""
-    return {name: query.search(path, body) for name, path in method.reading.meta.items()}

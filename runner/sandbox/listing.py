@@ -31,6 +31,13 @@ _OPERATIONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Stands for the address of a next page: that of this one, and the row to begin with."""
+
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page of rows: how many there are in all, the next page's mark, and where else these are answered."""
 
@@ -134,27 +141,24 @@ def selected(rows: list[Json], wanted: Any, key: str) -> list[Json]:
     ]
 
 
-def page(method: Method, values: Mapping[str, Any], rows: list[Json], key: str, apart: Iterable[str] = ()) -> Page:
-    """The page that the values ask for. `apart` are paths that are no mark, such as the filter's."""
+def page(method: Method, values: Mapping[str, Any], rows: list[Json], key: str, start: int = 0) -> Page:
+    """The page that the values ask for; `start` is where it begins unless they say so."""
     if not method.styles:
         return Page(rows, len(rows))
     style = _style(method, values)
-    start, size = _whole(values.get(ADDRESS)) or 0, style.size or _SIZE
-    number = None
+    size, number = style.size or _SIZE, style.first
     for path, wanted in style.send.items():
         given = stand(values, method, path)
-        whole = _whole(given)
+        whole = max(_whole(given) or 0, 0)
         if wanted in {"$next", "$count"}:
-            start = max(whole or 0, 0)
-        elif wanted == "$page":
+            start = whole
+        elif wanted == "$page" and given is not None:
             number = whole
-        elif wanted == "$last" and given is not None and path.partition(".")[0] not in apart:
+        elif wanted == "$last" and given is not None:
             rows = [row for row in rows if _key(row[key]) > _key(given)]
-        elif _whole(wanted) and whole and whole > 0:
-            size = whole
-    if number is not None:
-        start = max(number - style.first, 0) * size
-    return _cut(method, style, rows, start, size)
+        elif isinstance(wanted, int) and wanted > 0:
+            size = whole or size
+    return _cut(method, style, rows, start or max(number - style.first, 0) * size, size)
 
 
 def _cut(method: Method, style: Style, rows: list[Json], start: int, size: int) -> Page:
@@ -163,11 +167,11 @@ def _cut(method: Method, style: Style, rows: list[Json], start: int, size: int) 
     more = start + size < total
     marks: Json = {style.total: total} if style.total else {}
     if more and style.follow:
-        marks[style.follow] = f"{ADDRESS}={start + size}"
-    mark = _mark(method, style, start + size - style.add) if more and style.next else None
-    if mark is not None:
-        marks[style.next] = mark
-    return Page(part, total if style.total else None, mark, marks)
+        marks[style.follow] = Start(start + size)
+    if more and style.next:
+        marks[style.next] = _mark(method, style, start + size - style.add)
+    beside = style.next.startswith(("header.", "link."))
+    return Page(part, total if style.total else None, None if beside else marks.get(style.next), marks)
 
 
 def _style(method: Method, values: Mapping[str, Any]) -> Style:

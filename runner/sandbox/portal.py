@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .. import query
+from .. import encoding, query, validation
 from ..spec import Reading
 from . import envelope, listing, reading, verbs
 from .account import Account
 from .envelope import Refused, Success
-from .folded import Folder, Outcome, meta
+from .folded import Folder, Outcome
 from .routes import Routes
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from .store import Store
 
 Json = dict[str, Any]
-_JSON = "application/json; charset=utf-8"
-_EMPTY = 204
+_EMPTY, _REFUSED = 204, 400
+_TYPES = {"json": "application/json; charset=utf-8", "text": "text/plain; charset=utf-8"}
+_NOWHERE = "/…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,16 @@ class Answer:
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
-    shown: str = "/…"
+    shown: str = _NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """What the calls of one request share: the request, when it came, the row that its page begins with."""
+
+    asked: Asked
+    begun: float
+    start: str = ""
 
 
 class Portal:
@@ -46,11 +56,11 @@ class Portal:
         catalog: Catalog,
         service: str,
         store: Store,
+        *,
         address: str,
         account: Json,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.service = catalog.service(service)
         self._store, self._address, self._clock = store, address, clock
         self._routes = Routes(catalog, service, address, account)
         self._account = Account(account)
@@ -58,86 +68,143 @@ class Portal:
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request, whatever it holds. What it raises is a mistake in the files or in the sandbox."""
         routes = self._routes.find(asked.path, asked.verb)
-        found, begun = reading.content(asked), self._clock()
-        method, shown = (routes[0].method, routes[0].shown) if routes else (None, "/…")
+        method, shown = (routes[0].method, routes[0].shown) if routes else (None, _NOWHERE)
         try:
-            method = self._admitted(routes, found, asked)
-            resumed = [value for name, value in found.query if name == listing.ADDRESS]
-            found.query[:] = [pair for pair in found.query if pair[0] != listing.ADDRESS]
-            values = reading.values(method, found, routes[0].values)
-            outcome = self._outcome(method, values, begun, resumed)
+            outcome = self._call(routes, asked)
         except Refused as refused:
             outcome = self._denied(method, refused, asked.path)
         except RecursionError:
             outcome = self._denied(method, Refused("input", "the input is nested too deep"), asked.path)
-        return self._written(method, outcome, asked, shown)
+        return _written(method, outcome, shown)
 
-    def _admitted(self, routes: list[Route], found: Content, asked: Asked) -> Method:
-        """The method that is meant, where the request may call it in this way."""
+    def _call(self, routes: list[Route], asked: Asked) -> Outcome:
+        """The outcome of the one call that a request makes. Raises Refused."""
+        found = reading.content(asked)
+        route = self._admitted(routes, found, asked)
+        visit = _Visit(asked, self._clock(), found.take("query", listing.ADDRESS) or "")
+        return self._outcome(route.method, reading.values(route.method, found, route.values), visit)
+
+    def _admitted(self, routes: list[Route], found: Content, asked: Asked) -> Route:
+        """The route that the request's credentials open; they are taken out of the content."""
         if not routes:
             raise Refused("method", name=asked.path.rpartition("/")[2])
-        if not any([self._account.admits(route, found) for route in routes]):  # each takes its own out
+        route = next((one for one in routes if self._account.admits(one, found)), None)
+        if route is None:
             raise Refused("credentials")
-        method = routes[0].method
-        if method.sending.verb != asked.verb and not method.service.sandbox.get("any_verb"):
+        service = route.method.service
+        if route.method.sending.verb != asked.verb and not service.sandbox.get("any_verb"):
             raise Refused("verb")
-        return method
+        for place, names in route.scheme.send.items():
+            for name in names:
+                found.take(place, name)
+        return route
 
-    def _outcome(self, method: Method, values: Json, begun: float, resumed: list[str] | None = None) -> Outcome:
+    def _outcome(self, method: Method, values: Json, visit: _Visit) -> Outcome:
         """The outcome of a call with these values. Raises Refused."""
+        how = method.service.batch if verbs.rule(method)["does"] == "batch" else None
+        folder = Folder(how, method.service, self._routes) if how else None
+        if folder:
+            folder.count(listing.stand(values, method, folder.how.commands))
         values = _checked(method, values)
         self._account.demand(method, values)
-        if verbs.rule(method)["does"] == "batch" and method.service.batch:
-            return self._folded(method, values, begun)
-        more = {listing.ADDRESS: resumed[0]} if resumed else {}
-        done = verbs.run(verbs.Task(method, {**values, **more}, self._store, self._account.own))
+        if folder:
+            return self._folded(folder, method, values, visit)
+        task = verbs.Task(method, values, self._store, self._account.own, visit.start)
+        done = verbs.run(task)
         kept = self._account.keep(method, done.value)
-        done = done if kept is done.value else Success(kept, status=done.status)
-        status, body = self._said(method, done, begun)
-        return Outcome(status, body, query.search(method.reading.result, body), meta(method, body))
+        return self._said(method, done if kept is done.value else Success(kept, status=done.status), visit)
 
-    def _said(self, method: Method, done: Success, begun: float) -> tuple[int, Any]:
-        now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(begun))
-        return envelope.success(method, done, now, max(0.0, self._clock() - begun))
+    def _said(self, method: Method, done: Success, visit: _Visit) -> Outcome:
+        """A success in the service's words."""
+        marks, headers = self._marks(done, visit.asked)
+        now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(visit.begun))
+        elapsed = max(0.0, self._clock() - visit.begun)
+        status, body = envelope.success(method, replace(done, marks=marks), now, elapsed)
+        return Outcome(
+            status=_EMPTY if not done.status and _is_empty(method, body) else status,
+            body=body,
+            value=query.search(method.reading.result, body) if "json" in method.reading.answers else body,
+            meta={name: query.search(path, body) for name, path in method.reading.meta.items()},
+            headers=headers,
+            refused=Refused("input") if status >= _REFUSED else None,
+        )
 
-    def _folded(self, method: Method, values: Json, begun: float) -> Outcome:
+    def _marks(self, done: Success, asked: Asked) -> tuple[Json, dict[str, str]]:
+        """The marks of pages that stand in the body, and those that are headers; a next address written out."""
+        marks: Json = {}
+        headers: dict[str, str] = {}
+        for place, mark in done.marks.items():
+            kind, _, name = place.partition(".")
+            value = self._next(asked, mark) if isinstance(mark, listing.Start) else mark
+            if kind == "header":
+                headers[name] = str(value)
+            elif kind == "link":
+                headers["Link"] = f'<{value}>; rel="{name}"'
+            else:
+                marks[place] = value
+        return marks, headers
+
+    def _next(self, asked: Asked, start: listing.Start) -> str:
+        rest = [pair for pair in reading.pairs(asked.target.partition("?")[2]) if pair[0] != listing.ADDRESS]
+        return f"{self._address}{asked.path}?{encoding.urlencoded([*rest, (listing.ADDRESS, str(start.row))])}"
+
+    def _folded(self, folder: Folder, method: Method, values: Json, visit: _Visit) -> Outcome:
         """The outcome of a batch. One that is all or nothing leaves no trace where a call of it is refused."""
-        how = method.service.batch
-        assert how is not None  # noqa: S101 - the caller has looked
 
         def ask(one: Method, given: Json) -> Outcome:
             try:
-                return self._outcome(one, given, begun)
+                return self._outcome(one, given, visit)
             except Refused as refused:
                 return self._denied(one, refused)
 
-        folder = Folder(how, method.service, self._routes, ask, self._denied)
-        halt = bool(how.halt) and _yes(listing.stand(values, method, how.halt))
+        how = folder.how
+        halt = how.halt and listing.stand(values, method, how.halt) in {True, 1, "1", "true", "Y"}
         commands = listing.stand(values, method, how.commands)
         if how.all_or_nothing:
             with self._store.change():
-                found = folder.outcomes(commands, halt=halt)
+                found = folder.outcomes(commands, ask, self._denied, halt=bool(halt))
         else:
-            found = folder.outcomes(commands, halt=halt)
-        status, whole = self._said(method, Success({}), begun)
-        return Outcome(status, folder.body(found, whole))
+            found = folder.outcomes(commands, ask, self._denied, halt=bool(halt))
+        whole = self._said(method, Success({}), visit)
+        return replace(whole, body=folder.body(found, whole.body))
 
     def _denied(self, method: Method | None, refused: Refused, path: str = "") -> Outcome:
+        """A refusal in the service's words."""
         service = method.service if method else self._routes.at(path)
         read = method.reading if method else Reading.read(service.response)
         name = method.full_name if method else str(refused.fields.get("name", ""))
         status, body = envelope.refusal(service, read, refused, name)
         return Outcome(status, body, refused=refused)
 
-    def _written(self, method: Method | None, outcome: Outcome, asked: Asked, shown: str) -> Answer:
-        """The outcome as bytes, in the first form that the method's answers may have."""
-        headers, body = self._headers(outcome, asked)
-        forms = method.reading.answers if method and not outcome.refused else ("json",)
-        if "empty" in forms and (outcome.value is None or "json" not in forms):
-            status = outcome.status if outcome.status != envelope.OK else _EMPTY
-            return Answer(status, b"", headers, shown)
-        if "json" in forms and not isinstance(body, str):
-            return Answer(outcome.status, _json(body), {**headers, "Content-Type": _JSON}, shown)
-        return Answer(
-            outcome.status, str(body).encode(), {**headers, "Content-Type": "text/plain; charset=utf-8"}, shown
-        )
+
+def _checked(method: Method, values: Json) -> Json:
+    """The values under the names of the file. Raises Refused where they do not fit.
+
+    Marks of pages pass that the method does not list, since the pages of any call send them.
+    """
+    marks = {path.partition(".")[0] for style in method.styles for path in style.send}
+    aside = {name: values[name] for name in marks & set(values) if method.param(method.canonical(name)) is None}
+    rest = {name: value for name, value in values.items() if name not in aside}
+    first = next((one for one in validation.check(method, rest) if one.level == "error"), None)
+    if first:
+        lacks = first.message == "is required" or first.message.startswith("is needed")
+        raise Refused("missing" if lacks else "input", "" if lacks else str(first), name=first.path)
+    return validation.canonical(method, rest)[0] | aside
+
+
+def _is_empty(method: Method, body: Any) -> bool:
+    """Whether an answer has no body: the method has no other form, or has this one and no value."""
+    forms = method.reading.answers
+    value = query.search(method.reading.result, body) if "json" in forms else body
+    return "empty" in forms and (value is None or forms == ("empty",))
+
+
+def _written(method: Method | None, outcome: Outcome, shown: str) -> Answer:
+    """The outcome as bytes, in a form that the method's answers may have; refusals are JSON."""
+    forms = method.reading.answers if method and not outcome.refused else ("json",)
+    if method and not outcome.refused and _is_empty(method, outcome.body):
+        return Answer(outcome.status, b"", outcome.headers, shown)
+    plain = "json" not in forms or (isinstance(outcome.body, str) and len(forms) > 1)
+    kind = "text" if plain else "json"
+    body = str(outcome.body).encode(errors="replace") if plain else encoding.json_text(outcome.body)
+    return Answer(outcome.status, body, {**outcome.headers, "Content-Type": _TYPES[kind]}, shown)

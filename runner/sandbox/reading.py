@@ -54,23 +54,31 @@ class Content:
     data: Any = None
     fault: str = ""
 
-    def credential(self, place: str, name: str) -> str | None:
-        """Take a credential out of its place; None where it is not there."""
-        if place == "header":
-            return self.headers.get(name.lower())
+    def held(self, place: str, name: str) -> str | None:
+        """What stands under a name in a place, None where nothing does. A body that can't hold it leaves it to the query."""
+        if place in {"header", "cookie"}:
+            return self.headers.get(name.lower()) if place == "header" else self.cookies.get(name)
+        if place == "body" and isinstance(self.data, dict):
+            return str(self.data[name]) if name in self.data else None
+        flat = self.form if place == "body" and self.form is not None else self.query
+        return next((value for key, value in flat if key == name), None)
+
+    def take(self, place: str, name: str) -> str | None:
+        """The same, taken out of its place."""
+        found = self.held(place, name)
         if place == "cookie":
-            return self.cookies.pop(name, None)
-        if place == "body" and isinstance(self.data, dict) and name in self.data:
-            return str(self.data.pop(name))
-        pairs = self.form if place == "body" and self.form is not None else self.query
-        found = [value for key, value in pairs if key == name]
-        pairs[:] = [pair for pair in pairs if pair[0] != name]
-        return found[0] if found else None
+            self.cookies.pop(name, None)
+        elif place == "body" and isinstance(self.data, dict):
+            self.data.pop(name, None)
+        elif place in {"body", "query"}:
+            held = self.form if place == "body" and self.form is not None else self.query
+            held[:] = [pair for pair in held if pair[0] != name]
+        return found
 
 
 def content(asked: Asked) -> Content:
     """A request taken apart. Nothing is raised: what can't be read is the content's fault."""
-    found = Content(_pairs(asked.target.partition("?")[2]), asked.headers, _cookies(asked), asked.body)
+    found = Content(pairs(asked.target.partition("?")[2]), asked.headers, _cookies(asked), asked.body)
     try:
         _read(found, asked.headers.get("content-type", ""))
     except (ValueError, LookupError) as error:
@@ -80,7 +88,8 @@ def content(asked: Asked) -> Content:
     return found
 
 
-def _pairs(text: str) -> Pairs:
+def pairs(text: str) -> Pairs:
+    """The pairs of a query or a form."""
     return parse_qsl(text, keep_blank_values=True)
 
 
@@ -101,7 +110,7 @@ def _read(found: Content, header: str) -> None:
     if kind == "application/json" or kind.endswith("+json") or (not kind and looks):
         found.data = parsed(found.raw.decode(_option(options, "charset") or "utf-8-sig"))
     elif kind == _FORM or (not kind and b"=" in found.raw):
-        found.form = _pairs(found.raw.decode(_option(options, "charset") or "utf-8"))
+        found.form = pairs(found.raw.decode(_option(options, "charset") or "utf-8"))
 
 
 def _option(text: str, name: str) -> str:
@@ -137,10 +146,10 @@ def _parts(body: bytes, boundary: str) -> Iterator[tuple[str, str]]:
             yield name[1].replace("%22", '"'), text.replace("%22", '"') if file else text
 
 
-def nested(pairs: Iterable[tuple[str, str]], style: str) -> Json:
+def nested(flat: Iterable[tuple[str, str]], style: str) -> Json:
     """Pairs as a map: a[b][0]=1 unfolded where that is the style; a name that comes several times is a list."""
     found: Json = {}
-    for name, value in pairs:
+    for name, value in flat:
         head, steps = name.partition("[")[0], _STEP.findall(name)
         if style == "brackets" and head and steps and len(steps) <= _MOST_STEPS:
             _plant(found, [head, *steps], value)
@@ -210,7 +219,7 @@ def _body(method: Method, reader: _Reader, found: Content) -> Json:
 def of_text(method: Method, text: str) -> Json:
     """The values of a call that is written as a query, wherever its params travel otherwise."""
     reader = _Reader(method)
-    return reader.sorted(nested(_pairs(text), method.sending.nested), typed=False, places=_ANYWHERE)
+    return reader.sorted(nested(pairs(text), method.sending.nested), typed=False, places=_ANYWHERE)
 
 
 def of_object(method: Method, held: Json) -> Json:
@@ -263,7 +272,8 @@ class _Reader:
         """A value as its node means it, at every depth."""
         block = encoding.resolved(node, self.defs)
         coder = block.get("encode", "")
-        value = _unshaped(value, self.encoders.get(coder))
+        if coder in self.encoders and not self._fits(value, block):
+            value = _unshaped(value, self.encoders[coder])
         if isinstance(value, str):
             return value if typed and coder not in {"json", "comma"} else self._from_text(value, block)
         if isinstance(value, (dict, list)):

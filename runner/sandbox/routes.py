@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urljoin
 
 from .. import catalog as catalogs
 from .. import template
-from ..errors import UnknownMethod
+from ..errors import SpecError, UnknownMethod
 from ..request import MASK
 from ..spec import Scheme
 
@@ -107,7 +107,8 @@ class Routes:
         for row in self._catalog.rows(self._name).values():
             name, _, variant = row.name.partition("@")
             if "r" in row.marks or name.lower() in plain:
-                method = self.method(name, variant)
+                with suppress(SpecError):  # one broken file must not hide the others
+                    method = self.method(name, variant)
                 roads = [road for road in self._roads if road.service.variant == variant]
                 found += self._routes(method, roads, path) if method else []
         return found

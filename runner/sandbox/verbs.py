@@ -23,12 +23,13 @@ _REFUSED = 400
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A checked call: the values under their params' names, the state, the account that calls."""
+    """A checked call: the values under their params' names, the state, the account, the row that its page begins with."""
 
     method: Method
     values: Mapping[str, Any]
     store: Store
     account: Mapping[str, Any]
+    start: str = ""
 
 
 def rule(method: Method) -> Json:
@@ -155,7 +156,7 @@ def _select(task: Task, how: Json) -> Success:
     rows = _faced(task, how, shelf.rows())
     rows = listing.filtered(rows, asked.get("filter"), method.service.sandbox.get("operators", {}))
     rows = listing.ordered(rows, asked.get("order"))
-    page = listing.page(method, task.values, rows, shelf.key, [how.get("filter", "")])
+    page = listing.page(method, task.values, rows, shelf.key, int(task.start) if task.start.isdecimal() else 0)
     shown = listing.selected(page.rows, asked.get("select"), shelf.key)
     return Success(_answer(task, how, "{rows}", shown, shelf.key), page.total, page.next, marks=page.marks)
 
