@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import encoding
 from .encoding import File, resolved
-from .errors import CallError, InvalidArguments, Problem
-from .spec import folded
+from .errors import CallError, Problem
+from .spec import folded, is_map
 from .validation import fault_of_content
 
 if TYPE_CHECKING:
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 TRUE = frozenset({"true", "yes", "y", "on", "1", "да"})
 FALSE = frozenset({"false", "no", "n", "off", "0", "нет"})
-_WORD = re.compile(
-    r"(?P<path>[A-Za-z_][\w-]*(?:\[[^\]]*\]|\.[!<>=@%?~]*[^.=:@\[\]\s]+)*)(?P<sign>:=|=|@)(?P<text>.*)", re.DOTALL
-)
-_WHOLE, _NUMBER = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_STEP = r"\[[^\]]*\]|\.[!<>=@%?~]*[^!<>%?~.=:@\[\]\s][^.=:@\[\]\s]*"
+_WORD = re.compile(rf"(?P<path>[A-Za-z_][\w-]*(?:{_STEP})*)(?P<sign>:=|=|@)(?P<text>.*)", re.DOTALL)
+_WHOLE, _NUMBER = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class Sources(Protocol):
@@ -76,11 +75,11 @@ class Reader:
 
     def whole(self, text: str) -> None:
         """Take the whole input: JSON text, `@file`, `-`, or the path of a JSON file."""
-        source = self._opened(text) if text[:1] in {"@", "-"} else None
-        if source is None and not text.lstrip().startswith(("{", "[")) and Path(text).is_file():
-            source = self.sources.file(text)
-        content = source.content.decode(errors="replace") if source else text
-        data = parsed(content, "the input")
+        if text == "-" or text.startswith("@"):
+            text = decoded(self._opened(text))
+        elif not text.lstrip().startswith(("{", "[")) and os.path.isfile(text):
+            text = decoded(self.sources.file(text))
+        data = parsed(text, "the input")
         if not isinstance(data, dict):
             raise CallError(f"the input must be a JSON object, not {type(data).__name__}")
         self.values.update(data)
@@ -88,7 +87,8 @@ class Reader:
     def take(self, path: list[str], sign: str, text: str) -> None:
         """Take one value; what does not fit is kept among the problems, so that all are told at once."""
         name = self.method.canonical(path[0])
-        path = [name, *path[1:]]
+        spelt = next((one for one in self.values if self.method.canonical(one) == name), name)
+        path = [spelt, *path[1:]]
         node = self._node(path)
         try:
             if sign == ":=":
@@ -97,16 +97,15 @@ class Reader:
                 value = self._of_file(self._opened(f"@{text}"), node, name)
             else:
                 value = self._value(text, node, name)
+            _demand_text(value)
             self._set(path, value, node)
-        except InvalidArguments as error:
-            self.problems += error.problems
         except CallError as error:
             self.problems.append(Problem("error", ".".join(path), error.message, error.hint))
 
     def _text(self, text: str) -> str:
         """The text of a value that may be `@file` or `-`."""
         if text == "-" or (text.startswith("@") and not text.startswith("@@")):
-            return self._opened(text).content.decode(errors="replace")
+            return decoded(self._opened(text))
         return text
 
     def _opened(self, text: str) -> File:
@@ -120,8 +119,14 @@ class Reader:
     def _value(self, text: str, node: Any, name: str) -> Any:
         if text.startswith("@@"):
             return typed(text[1:], node, self._defs, self.method.service.encoders)
-        if text == "-" or text.startswith("@"):
+        if text == "-":
             return self._of_file(self._opened(text), node, name)
+        if text.startswith("@"):
+            try:
+                return self._of_file(self._opened(text), node, name)
+            except CallError as error:
+                hint = f"{error.hint}; " if error.hint else ""
+                raise CallError(error.message, hint=f"{hint}a text that begins with @ is written @@") from None
         return typed(text, node, self._defs, self.method.service.encoders)
 
     def _of_file(self, file: File, node: Any, name: str) -> Any:
@@ -129,23 +134,20 @@ class Reader:
         block = resolved(node, self._defs)
         shape = self.method.service.encoders.get(block.get("encode", ""))
         param = self.method.param(name)
-        if block.get("contentEncoding") == "base64" or isinstance(shape, (list, str)):
+        if block.get("contentEncoding") == "base64" or not (shape is None or is_map(shape)):
             message = fault_of_content(file.content, block.get("contentMediaType", ""))
             if message:
                 raise CallError(message.replace("the file", f"the file {file.name}"))
             return encoding.absorbed(file, block, self._defs, self.method.service.encoders)
         if param is not None and param.place in {"part", "payload"}:
             return file
-        try:
-            text = file.content.decode()
-        except UnicodeDecodeError:
-            raise CallError(f"the file {file.name} is not UTF-8 text") from None
+        text = decoded(file)
         kinds = _kinds(block, self._defs)
         return text if "string" in kinds or not kinds else typed(text.strip(), node, self._defs, {})
 
     def _node(self, path: list[str]) -> Any:
         """The schema of what stands at a path, or nothing where it is not known."""
-        param = self.method.param(path[0])
+        param = self.method.param(self.method.canonical(path[0]))
         node: Any = param.schema if param else {}
         for step in path[1:]:
             block = resolved(node, self._defs)
@@ -166,8 +168,11 @@ class Reader:
             here = _child(here, step, empty, path)
         last = path[-1]
         if isinstance(here, list):
-            _child(here, last, value, path)
+            if _child(here, last, value, path) is not value:
+                raise CallError("is given twice")
             return
+        if not isinstance(here, dict):
+            raise CallError(f"{'.'.join(path[:-1])} is no object that could hold {last}")
         old = here.get(last)
         if isinstance(old, list) and isinstance(value, list):
             here[last] = old + value
@@ -189,8 +194,24 @@ def _child(here: Any, step: str, empty: Any, path: list[str]) -> Any:
             here.append(empty)
         return here[place]
     if not isinstance(here, dict):
-        raise CallError(f"{'.'.join(path[:-1])} is no object that could hold {step}")
+        raise CallError(f"{'.'.join(path[: path.index(step)])} is no object that could hold {step}")
     return here.setdefault(step, empty)
+
+
+def decoded(file: File) -> str:
+    """The text of a file, without the mark that some editors put before it. Raises CallError where it is not UTF-8."""
+    try:
+        return file.content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CallError(f"the file {file.name} is not UTF-8 text") from None
+
+
+def _demand_text(value: Any) -> None:
+    """Raise CallError for a word of the command line that was not UTF-8."""
+    try:
+        value.encode() if isinstance(value, str) else None
+    except UnicodeEncodeError:
+        raise CallError("is not UTF-8 text") from None
 
 
 def parsed(text: str, what: str) -> Any:
@@ -248,8 +269,10 @@ def typed(text: str, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, 
     if known:
         return _known(text, known)
     kinds = _kinds(node, defs)
-    if text[:1] in {"[", "{"} and (kinds & {"array", "object"} or not kinds):
-        data = parsed(text, "the value") if kinds else _loose(text)
+    if text.lstrip()[:1] in {"[", "{"} and (kinds & {"array", "object"} or not kinds):
+        data = _loose(text) if "string" in kinds or not kinds else parsed(text, "the value")
+        if data is text:
+            return text
         return [data] if "array" in kinds and "object" not in kinds and not isinstance(data, list) else data
     if "array" in kinds and "string" not in kinds:
         return _listed(text, node, defs, encoders)
@@ -271,11 +294,12 @@ def _known(text: str, known: list[Any]) -> Any:
     for one in known:
         if isinstance(one, str) and one.lower() == text.lower():
             return one
-    if True in known and text.lower() in TRUE | FALSE:
+    if text.lower() in TRUE | FALSE and any(one is True for one in known):
         return text.lower() in TRUE
-    if _WHOLE.fullmatch(text) and int(text) in known:
-        return int(text)
-    return text
+    if text == "null" and None in known:
+        return None
+    number = _scalar(text, {"number"})
+    return next((one for one in known if one == number and isinstance(one, (int, float))), text)
 
 
 def _listed(text: str, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, Any]) -> list[Any]:
@@ -283,8 +307,9 @@ def _listed(text: str, node: Any, defs: Mapping[str, Any], encoders: Mapping[str
     if not text:
         return []
     block = resolved(node, defs)
-    parts = [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", text)]
-    return [typed(part.strip(), block.get("items", {}), defs, encoders) for part in parts]
+    parts = [part.replace("\\,", ",").strip() for part in re.split(r"(?<!\\),", text)]
+    places = [*block.get("prefixItems", ()), *[block.get("items", {})] * len(parts)]
+    return [typed(part, place, defs, encoders) for part, place in zip(parts, places, strict=False)]
 
 
 def _scalar(text: str, kinds: set[str]) -> Any:

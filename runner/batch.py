@@ -147,12 +147,13 @@ def _from_items(answers: Json, commands: Sequence[Command], result: Result) -> l
 def _entry(answers: Json, method: Method, entry: Any) -> Result | RunnerError:
     if entry is _ABSENT:
         return never(method)
-    status = query.search(answers["status"], entry) if "status" in answers else 200
+    said = str(query.search(answers["status"], entry)) if "status" in answers else ""
+    status = int(said) if said.isdecimal() else 200
     if "body" not in answers:
         return Result(entry, {}, entry)
     body = _body(method, query.search(answers["body"], entry))
     try:
-        return response.read(method, Reply(int(status), {}, body))
+        return response.read(method, Reply(status, {}, body))
     except RunnerError as error:
         return error
 

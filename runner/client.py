@@ -129,7 +129,7 @@ class Core:
         for name, value in given.items():
             param = method.param(method.canonical(str(name)))
             schema = param.schema if param else {}
-            found[str(name)] = encoding.absorbed(value, schema, defs, self.service.encoders)
+            found[str(name)] = encoding.absorbed(value, schema, defs, method.service.encoders)
         self._complete(method, found)
         return found
 
@@ -254,8 +254,6 @@ def _as_safe(method: Method, *, safe: bool) -> Method:
 def _has_file(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(_has_file, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_file, value))
     return isinstance(value, encoding.File)
 
 

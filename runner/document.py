@@ -7,7 +7,7 @@ and aliases that unfold into too much are refused.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -110,13 +110,13 @@ def _vet(text: str, where: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         aliases |= isinstance(event, yaml.AliasEvent)
-        tag = getattr(event, "tag", None)
+        tag, mark = getattr(event, "tag", None), cast("Any", event.start_mark)
         if tag is not None:
             problem = f"the tag {tag!r} is not taken; write plain YAML"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
         if depth > MOST_DEPTH:
             problem = f"this is nested more than {MOST_DEPTH} levels deep"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
     if aliases:
         _count(yaml.compose(text, Loader=_Loader), where)
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from . import spec, template
 from .errors import CallError
+from .spec import is_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -81,7 +82,7 @@ def absorbed(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[s
         return value
     block = resolved(node, defs)
     shape = encoders.get(block.get("encode", ""))
-    if isinstance(shape, (list, str)):
+    if shape is not None and not is_map(shape):
         return shaped(file, shape)
     return file.base64 if block.get("contentEncoding") == "base64" else file
 
@@ -99,8 +100,8 @@ def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[st
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if name == "comma":
         return ",".join(map(text_of, value)) if isinstance(value, list) else value
-    coder = encoders.get(name)
-    if isinstance(coder, dict):
+    coder: Any = encoders.get(name)
+    if is_map(coder):
         return coder.get(text_of(value), value) if isinstance(value, (str, bool, int)) else value
     if isinstance(value, dict):
         known, rest = block.get("properties", {}), block.get("additionalProperties")

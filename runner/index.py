@@ -7,7 +7,7 @@ compared by whoever reads the method, so that an edit in place is seen as well.
 
 The table has one row a line, its cells parted by tabs:
 
-    D  time  directory                                        P  time  size  a file to compare always: a common one, a broken one
+    D  time  directory                                        P  time  size  a common file, or a broken one
     S  service  variants  offset  length  file  title         T  service  type  offset  length
     M  service  name in lower case  name  effect  marks  time  size  offset  length  file  summary  words
     A  service  alias in lower case  alias  dialect  call|skeleton  method

@@ -10,10 +10,10 @@ from . import compiler, document, query, template, validation
 from .encoding import json_text
 from .errors import RunnerError, ServiceError, SpecError, did_you_mean, nearest
 from .response import Reply, read
-from .spec import Method, nodes
+from .spec import Method, Scheme, Service, nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from .catalog import Catalog
 
@@ -58,8 +58,8 @@ def files(path: Path) -> list[Path]:
     )
 
 
-def faults(path: Path, catalog: Catalog) -> Iterator[Fault]:
-    """Everything wrong with one file. `catalog` must find its service and its types."""
+def faults(path: Path, catalog: Catalog, taken: Collection[str] = ()) -> Iterator[Fault]:
+    """Everything wrong with one file. `catalog` must find its service and its types; a service may not be `taken`."""
     file = File(path)
     try:
         file.text = path.read_text(encoding="utf-8")
@@ -78,6 +78,8 @@ def faults(path: Path, catalog: Catalog) -> Iterator[Fault]:
     yield from found
     if not found and kind == "method":
         yield from _of_method(file, catalog)
+    if not found and kind == "service":
+        yield from _of_service(file, taken)
 
 
 def _kind(path: Path) -> str:
@@ -100,16 +102,56 @@ def _by_grammar(file: File, kind: str) -> Iterator[Fault]:
         yield file.fault(where, message, hint, key=key)
 
 
+def _of_service(file: File, taken: Collection[str]) -> Iterator[Fault]:
+    """A service's name, and the names that must mean something: of fields in what is needed, pasted and sent."""
+    data: Json = file.data  # type: ignore[assignment]
+    name, folder = data["service"], file.path.resolve().parent.name
+    if name != folder:
+        yield file.fault(["service"], f"the service {name!r} stands in a folder called {folder!r}", "rename one")
+    if name in taken:
+        yield file.fault(["service"], f"{name} is a command, which a service can't be called", "take another name")
+    service = Service.read(data)
+    for flag, forms in service.accept.items():
+        for place, form in enumerate(forms):
+            yield from _fields(file, ["profile", "accept", flag, place], template.names(form), service)
+    for scheme in service.schemes:
+        path: list[str | int] = ["auth", scheme.name]
+        yield from _fields(file, [*path, "needs"], scheme.needs, service)
+        for word, part in (("base", scheme.base), ("send", scheme.send)):
+            yield from _fields(file, [*path, word], _named(part), service, scheme)
+
+
+def _named(part: Any) -> list[str]:
+    """The fields that stand in the texts of a value, through lists and objects."""
+    if isinstance(part, str):
+        return template.names(part)
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return [name for one in inner for name in _named(one)]
+
+
+def _fields(
+    file: File, path: list[str | int], names: Iterable[str], service: Service, scheme: Scheme | None = None
+) -> Iterator[Fault]:
+    """Names at a place that are no fields of a connection, nor got by a first call."""
+    kept = (scheme.first or {}).get("keep", {}) if scheme else {}
+    known = [*service.fields, *kept]
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(nearest(name, known)) or f"it has {', '.join(known) or 'none'}"
+            yield file.fault(path, f"{name} is no field of the profile", hint)
+
+
 def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:
     data: Json = file.data  # type: ignore[assignment]
-    yield from _place(file, data)
+    service = service_of(file.path, [tree.root for tree in catalog.trees])
+    yield from _place(file, data, service)
     yield from _words(file, data)
-    service = service_of(file.path)
     name = data["method"] + (f"@{data['variant']}" if "variant" in data else "")
     try:
         method = catalog.method(service, name)
     except RunnerError as error:
-        yield file.fault(["method"], error.message, error.hint)
+        message = error.message.removeprefix(f"{error.where}: ") if isinstance(error, SpecError) else error.message
+        yield file.fault(["method"], message, error.hint)
         return
     if Path(method.origin).resolve() != file.path.resolve():
         yield file.fault(["method"], f"{method.origin} describes {name} before this file does", level="warning")
@@ -119,8 +161,12 @@ def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:
     yield from _examples(file, method)
 
 
-def service_of(path: Path) -> str:
-    """The service of a method's file: the nearest folder above that could be one."""
+def service_of(path: Path, roots: Sequence[str] = ()) -> str:
+    """The service of a method's file: the folder below one of `roots`, else the nearest that could be one."""
+    for root in roots:
+        parts = path.resolve().parts[len(Path(root).parts) :]
+        if path.resolve().is_relative_to(root) and len(parts) > 1:
+            return parts[0]
     for folder in path.resolve().parents:
         if (folder / compiler.SERVICE).exists():
             return folder.name
@@ -135,7 +181,7 @@ def proper_place(name: str) -> str:
     return "/".join([*words[: min(2, len(words) - 1)], f"{name}.yaml"])
 
 
-def _place(file: File, data: Json) -> Iterator[Fault]:
+def _place(file: File, data: Json, service: str) -> Iterator[Fault]:
     name = data["method"] + (f"@{data['variant']}" if "variant" in data else "")
     plain = f"{data['method']}.yaml"
     if file.path.name not in {f"{name}.yaml", plain}:
@@ -143,7 +189,6 @@ def _place(file: File, data: Json) -> Iterator[Fault]:
             ["method"], f"the file of {name} is called {name}.yaml", f"rename {file.path.name}", level="warning"
         )
     proper = Path(proper_place(name)).parent.as_posix()
-    service = service_of(file.path)
     here = file.path.resolve().parent.as_posix()
     if not here.endswith(f"/{service}" if proper == "." else f"/{service}/{proper}"):
         yield file.fault(
@@ -171,15 +216,11 @@ def _words(file: File, data: Json) -> Iterator[Fault]:
 
 
 def _names(file: File, method: Method) -> Iterator[Fault]:
-    """Names that must mean something: in required and rules, in the address, of encoders, of ways of authorising."""
+    """Names that must mean something: in required and rules, in the address, of encoders."""
     yield from _required(file, method)
     yield from _path_names(file, method)
     for name in method.params:
         yield from _encoders(file, method, name)
-    ways = {scheme.name for scheme in method.service.schemes}
-    for place, name in enumerate(method.document.get("auth", ())):
-        if name not in ways:
-            yield file.fault(["auth", place], f"{method.service.name} has no way of authorising called {name!r}")
 
 
 def _required(file: File, method: Method) -> Iterator[Fault]:

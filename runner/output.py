@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +74,9 @@ def _rows(value: Any) -> list[Any]:
 
 
 def _at(row: Any, key: str) -> Any:
-    return row.get(key) if isinstance(row, dict) else row
+    if isinstance(row, dict):
+        return row.get(key)
+    return row if key == "value" else None
 
 
 def _csv(value: Any, _width: int) -> str:
@@ -80,6 +84,8 @@ def _csv(value: Any, _width: int) -> str:
 
     rows = _rows(value)
     names = columns(rows)
+    if not names:
+        return ""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(names)
@@ -94,10 +100,34 @@ def _table(value: Any, width: int) -> str:
         rows, names = [{"key": key, "value": part} for key, part in value.items()], ["key", "value"]
     else:
         names = columns(rows)
-    cells = [[" ".join(cell(_at(row, name)).split()) for name in names] for row in rows]
+    cells = [[_plain(cell(_at(row, name))) for name in names] for row in rows]
     if not any(isinstance(row, dict) for row in rows):
         return "".join(f"{one[0]}\n" for one in cells)
-    return _drawn(names, cells, width) if width else _aligned(names, cells)
+    if not width:
+        return _aligned(names, cells)
+    least = sum(min(max(map(_wide, column)), _LEAST) + 2 for column in zip(names, *cells, strict=True))
+    return _drawn(names, cells, width) if least <= width else _records(names, cells)
+
+
+_LEAST = 8
+
+
+def _records(names: list[str], cells: list[list[str]]) -> str:
+    """Rows that have too many columns for a screen: one below the other, a line for each cell that holds something."""
+    head = max(map(_wide, names))
+    blocks = [
+        [f"{name}{' ' * (head - _wide(name))}  {part}\n" for name, part in zip(names, row, strict=True) if part]
+        for row in cells
+    ]
+    return "\n".join(map("".join, blocks))
+
+
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def _plain(text: str) -> str:
+    """A text in one line, without the letters that would steer a terminal."""
+    return " ".join(_STEERING.sub(" ", text).split())
 
 
 def _wide(part: str) -> int:
@@ -148,34 +178,50 @@ FORMS = tuple(_WRITERS)
 def save(path: str, content: Iterable[bytes]) -> int:
     """Write a file whole, or leave what was there: a draft beside it takes its place at the end. Returns the bytes.
 
+    A link is followed and a file keeps its rights; a device or a pipe is written to as it is.
     Raises CallError where the file can't be written.
     """
-    draft = f"{path}.{os.getpid()}.part"
-    size = 0
     try:
-        with open(draft, "xb") as file:
-            for chunk in content:
-                size += file.write(chunk)
-        os.replace(draft, path)
+        if _is_stream(path):
+            with open(path, "wb") as file:
+                return sum(map(file.write, content))
+        draft, target = _draft(path), os.path.realpath(path)
+        try:
+            with open(draft, "xb") as file:
+                size = sum(map(file.write, content))
+            if os.path.exists(target):
+                os.chmod(draft, stat.S_IMODE(os.stat(target).st_mode))
+            os.replace(draft, target)
+        except BaseException:
+            with suppress(OSError):
+                os.remove(draft)
+            raise
     except OSError as error:
-        with suppress(OSError):
-            os.remove(draft)
         raise CallError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from None
-    except BaseException:
-        with suppress(OSError):
-            os.remove(draft)
-        raise
     return size
+
+
+def _is_stream(path: str) -> bool:
+    """Whether a place is there and is neither a file nor a folder."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def _draft(path: str) -> str:
+    return f"{os.path.realpath(path)}.{os.getpid()}.part"
 
 
 def probe(path: str) -> None:
     """Raise CallError where `save` could not write: a call that can't be undone needs a place for its answer first."""
+    if not path.strip():
+        raise CallError("--out needs the name of a file")
     if os.path.isdir(path):
         raise CallError(f"can't write {path}: it is a folder")
+    if _is_stream(path):
+        return
     try:
-        with open(f"{path}.{os.getpid()}.part", "xb"):
+        with open(_draft(path), "xb"):
             pass
-        os.remove(f"{path}.{os.getpid()}.part")
+        os.remove(_draft(path))
     except OSError as error:
         raise CallError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from None
 

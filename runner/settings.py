@@ -8,7 +8,6 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from . import template
 from .errors import CallError, MissingCredentials, nearest
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from .spec import Service
 
 Json = dict[str, Any]
+MOST_PORT = 65535
 SOURCES = ("an argument", "the environment", "the profile", "the default")
 
 
@@ -124,14 +124,8 @@ def _hosts_are_hosts(service: Service, fields: Mapping[str, str]) -> bool:
         if "enum" in node and value not in node["enum"]:
             return False
         if node.get("format") == "hostname":
-            try:
-                parts = urlsplit(f"//{value}")
-                fine = (
-                    bool(parts.hostname) and parts.port != 0 and "@" not in value and "." not in {value[0], value[-1]}
-                )
-            except ValueError:
-                return False
-            if not fine or ":" in value.rstrip("0123456789").rstrip(":"):
+            host = re.fullmatch(r"(?!\.)[\w.-]+(?<!\.)(?::([0-9]{1,5}))?", value)
+            if host is None or not 0 < int(host[1] or 443) <= MOST_PORT:
                 return False
     return True
 

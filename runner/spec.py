@@ -530,6 +530,11 @@ def _finite(name: str, defs: Json, origin: str) -> None:
         node = defs[step]
 
 
+def is_map(coder: Any) -> bool:
+    """Whether an encoder is a map of values, and not the shape of a file."""
+    return isinstance(coder, dict) and not any("{base64}" in str(part) for part in coder.values())
+
+
 def _adapted(node: Any, encoders: Mapping[str, Any]) -> Any:
     """A node as validators read it: references resolved in place, encoders' own words let in."""
     if not isinstance(node, dict):
@@ -539,19 +544,24 @@ def _adapted(node: Any, encoders: Mapping[str, Any]) -> Any:
         if word == "$ref":
             result[word] = f"#/$defs/{value[1:]}"
         elif word in _MAPS:
-            result[word] = {key: _adapted(child, encoders) for key, child in value.items()}
+            result[word] = {key: _named(child, encoders) for key, child in value.items()}
         elif word in _LISTS:
             result[word] = [_adapted(child, encoders) for child in value]
         elif word in _NODES:
             result[word] = _adapted(value, encoders)
         else:
             result[word] = value
-    coder = encoders.get(node.get("encode", ""))
-    if isinstance(coder, dict):
+    coder: Any = encoders.get(node.get("encode", ""))
+    if is_map(coder):
         words = [{"true": True, "false": False}.get(key, key) for key in coder]
         result.pop("type", None)
         result["enum"] = [*words, *(value for value in coder.values() if value not in words)]
     return result
+
+
+def _named(node: Any, encoders: Mapping[str, Any]) -> Any:
+    """A node under a name. The validator forgets the name where the node is `false`; this says the same."""
+    return {"not": {}} if node is False else _adapted(node, encoders)
 
 
 def _input_schema(document: Json, service: Service, defs: Json) -> Json:
@@ -559,7 +569,7 @@ def _input_schema(document: Json, service: Service, defs: Json) -> Json:
     encoders = service.encoders
     schema: Json = {
         "type": "object",
-        "properties": {name: _adapted(node, encoders) for name, node in document.get("params", {}).items()},
+        "properties": {name: _named(node, encoders) for name, node in document.get("params", {}).items()},
         **_adapted(document.get("rules", {}), encoders),
     }
     if "patterns" in document:

@@ -136,7 +136,7 @@ def _reply(response: httpx.Response, body: bytes) -> Reply:
 
 def _measure(request: Request, response: httpx.Response, length: int, largest: int) -> None:
     told = response.headers.get("content-length", "")
-    size = max(length, int(told) if told.isdigit() else 0)
+    size = max(length, int(told) if told.isdecimal() and request.verb != "HEAD" else 0)
     if size > largest:
         message = f"the answer is larger than {largest / 2**20:.0f} MiB"
         host = urlsplit(request.shown.url).netloc

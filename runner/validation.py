@@ -135,7 +135,8 @@ def _face(error: Any, bare: Any, veiled: Any) -> str:
     for step in error.absolute_path:
         bare = bare[step]
         veiled = veiled[step] if isinstance(veiled, (dict, list)) else veiled
-    return shown(error.instance if error.instance != bare else veiled)
+    named = isinstance(error.instance, str) and isinstance(bare, dict) and error.instance in bare
+    return shown(error.instance if named else veiled)
 
 
 def _explained(error: Any, method: Method, named: Json, spelt: Mapping[str, str]) -> Iterator[Problem]:
@@ -255,6 +256,9 @@ _EXPLANATIONS: dict[str, Any] = {
     "maxItems": _bound("has more items than"),
     "minProperties": _bound("has fewer keys than"),
     "maxProperties": _bound("has more keys than"),
+    "not": lambda error, value: (
+        (f"{value} does not fit the rule 'not'", _meant(error)) if error.validator_value else ("may not be given", "")
+    ),
     "uniqueItems": lambda _error, value: (f"{value} has an item twice", ""),
 }
 
@@ -318,7 +322,9 @@ def _slips(path: str, value: Any, part: Any, defs: Json) -> Iterator[Problem]:
     for key, item in value.items():
         if key in known:
             yield from _slips(f"{path}.{key}", item, known[key], defs)
-        elif not any(precheck.form_of(form).search(key) for form in forms):
+        elif node.get("additionalProperties") is not False and not any(
+            precheck.form_of(form).search(key) for form in forms
+        ):
             near = nearest(key, known)
             if near and near[0].lower() != key.lower() and near[0] not in value and len(key) > 3:  # noqa: PLR2004
                 yield Problem("warning", f"{path}.{key}", "is not a known key", did_you_mean(near))

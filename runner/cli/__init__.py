@@ -13,9 +13,30 @@ console      standard streams, colours, errors shown
 
 from __future__ import annotations
 
+import os
+import sys
+
 
 def run(argv: list[str]) -> int:
     """Run a command line. Nothing is imported that the line at hand does not need."""
+    if not _streams(argv):
+        return 2
+    try:
+        code = _at_once(argv)
+        sys.stdout.flush()
+    except OSError as error:
+        from .console import lost
+
+        return lost(error)
+    if code is not None:
+        return code
+    from .main import main
+
+    return main(argv)
+
+
+def _at_once(argv: list[str]) -> int | None:
+    """The exit code of what needs next to nothing; None where more is needed."""
     if argv in (["--version"], ["-V"]):
         from .. import __version__
 
@@ -24,9 +45,19 @@ def run(argv: list[str]) -> int:
     if argv[:1] in (["find"], ["--complete"]):
         from .quick import answer
 
-        code = answer(argv)
-        if code is not None:
-            return code
-    from .main import main
+        return answer(argv)
+    return None
 
-    return main(argv)
+
+def _streams(argv: list[str]) -> bool:
+    """Make the standard streams fit to write on; no, where an answer would have no place to go."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process
+    if sys.stdout is None and not any(word.partition("=")[0] == "--out" for word in argv):
+        sys.stderr.write("error: standard output is closed; give --out FILE, or send it to /dev/null\n")
+        return False
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    return True

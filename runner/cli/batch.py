@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import document, encoding, output
-from ..catalog import Catalog
+from .. import arguments, document, output
 from ..client import Client
+from ..encoding import File
 from ..errors import PARTLY, CallError, RunnerError
 from . import console
 from . import help as pages
-from .quick import language
-from .words import general
+from .call import Outside, Watch, secret
+from .words import catalog, general
 
 if TYPE_CHECKING:
     from .words import Line
 
 Json = dict[str, Any]
+_OPTIONS = (
+    "--profile", "--sandbox", "--state", "--methods", "--lang", "--timeout", "--no-check", "--insecure", "--verbose",
+    "--output", "--out", "--halt",
+)  # fmt: skip
 
 
 def batch(argv: list[str]) -> int:
@@ -29,27 +31,36 @@ def batch(argv: list[str]) -> int:
     if line.on("--help") or not words:
         console.answer(pages.command("batch"))
         return 0
-    catalog = Catalog(line.get("--methods") or None, lang=line.get("--lang") or language())
-    service = catalog.service(words[0])
-    credentials, rest = _credentials(words[1:])
-    if len(rest) != 1:
+    outside = Outside()
+    credentials, names = _credentials(words, outside)
+    line.rest = []
+    line.only("batch", *_OPTIONS)
+    if len(names) != 2:  # noqa: PLR2004 - service and file
         raise CallError("batch takes one file of calls, or - for standard input", hint="declarest batch SERVICE FILE")
-    calls = _calls(rest[0])
+    if "--out" in line.options:
+        output.probe(line.get("--out"))
+    methods = catalog(line)
+    service = methods.service(names[0])
+    calls = _calls(names[1], outside)
     with Client(
         service.name,
         profile=line.get("--profile") or None,
         sandbox=(line.get("--state") or True) if line.on("--sandbox") else False,
-        methods=catalog,
+        methods=methods,
         timeout=line.number("--timeout", 60.0),
         check=not line.on("--no-check"),
         insecure=line.on("--insecure"),
         **({} if line.on("--sandbox") else credentials),
     ) as client:
-        found = client.batch(calls, halt=halt)
+        client.watch = Watch(verbose=line.on("--verbose"))
+        try:
+            found = client.batch(calls, halt=halt)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("some of the calls may have been carried out" if client.in_flight else "") from None
     return _told(line, found)
 
 
-def _credentials(words: list[str]) -> tuple[dict[str, str], list[str]]:
+def _credentials(words: list[str], outside: Outside) -> tuple[dict[str, str], list[str]]:
     """The options that are credentials, and what remains."""
     found: dict[str, str] = {}
     rest: list[str] = []
@@ -62,17 +73,14 @@ def _credentials(words: list[str]) -> tuple[dict[str, str], list[str]]:
         name, mark, value = word.removeprefix("--").partition("=")
         if not mark and not left:
             raise CallError(f"--{name} needs a value")
-        found[name.replace("-", "_")] = value if mark else left.pop(0)
+        found[name.replace("-", "_")] = secret(name, value if mark else left.pop(0), outside)
     return found, rest
 
 
-def _calls(place: str) -> Any:
+def _calls(place: str, outside: Outside) -> Any:
     """The calls of a file: YAML or JSON, a mapping or a list."""
-    if place == "-":
-        text = sys.stdin.buffer.read().decode(errors="replace")
-    else:
-        text = encoding.read_file(Path(place).expanduser()).content.decode(errors="replace")
-    data = document.load(text, place)
+    file = File("standard input", outside.stdin()) if place == "-" else outside.file(place)
+    data = document.load(arguments.decoded(file), place)
     if isinstance(data, dict):
         return {key: _call(one, f"{place}: {key}") for key, one in data.items()}
     if isinstance(data, list):
@@ -81,7 +89,8 @@ def _calls(place: str) -> Any:
 
 
 def _call(one: Any, where: str) -> tuple[str, Json]:
-    if not isinstance(one, dict) or not isinstance(one.get("method"), str) or set(one) - {"method", "params"}:
+    fine = isinstance(one, dict) and isinstance(one.get("method"), str) and not set(one) - {"method", "params"}
+    if not fine or not isinstance(one.get("params") or {}, dict):
         raise CallError(f"{where}: this is no call", hint="write {method: NAME, params: {…}}")
     return one["method"], one.get("params") or {}
 
@@ -96,7 +105,7 @@ def _told(line: Line, found: Any) -> int:
     answer = shown if isinstance(found, dict) else list(shown.values())
     text = output.text(answer, line.get("--output", "json"), width=console.width())
     if "--out" in line.options:
-        output.save(line.get("--out"), [text.encode()])
+        output.save(line.get("--out"), [text.encode(errors="backslashreplace")])
     else:
         console.answer(text)
     for key, error in failed:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from itertools import islice
+from os.path import expanduser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import arguments, encoding, output, query
 from ..client import Client, Plan
 from ..encoding import File
-from ..errors import CallError, InvalidArguments
+from ..errors import CallError, InvalidArguments, Problem, SpecError, did_you_mean, nearest
 from . import console, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..catalog import Catalog
     from ..dispatch import Send
@@ -35,7 +35,7 @@ class Outside:
 
     def file(self, path: str) -> File:
         """A file of the disk. Raises CallError where it can't be read, or is empty."""
-        return encoding.read_file(Path(path).expanduser())
+        return encoding.read_file(Path(expanduser(path)))
 
     def address(self, url: str) -> File:
         """What stands at a web address. Raises CallError where it can't be fetched, or is empty."""
@@ -50,6 +50,8 @@ class Outside:
         """Standard input, which can be taken once."""
         if self._read is not None:
             raise CallError("standard input can be read only once", hint="give the other value as @file")
+        if sys.stdin is None:
+            raise CallError("standard input is closed")
         if sys.stdin.isatty():
             console.note("reading standard input; end it with Ctrl-D")
         self._read = sys.stdin.buffer.read()
@@ -60,7 +62,7 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
     """Call a method by its name, or by the name that another tool has for it."""
     known = name.lower() in {one.lower() for one in catalog.names(service)} if "." not in name else None
     command = None if known else catalog.command(service, name)
-    if command is None and not known and not line.on("--help") and _is_area(catalog, service, name, rest):
+    if command is None and not known and _is_area(catalog, service, name, rest):
         from .help import of_area
 
         console.answer(of_area(catalog, service, name))
@@ -75,6 +77,9 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
     if "skeleton" in dialect:
         console.answer(output.text(arguments.skeleton(method), line.get("--output", "json")))
         return 0
+    for option, other in (("--state", "--sandbox"), ("--show-secrets", "--curl")):
+        if line.on(option) and not line.on(other):
+            raise CallError(f"{option} means nothing without {other}")
     given = words.of_method(rest, method, dialect)
     reader = arguments.Reader(method, Outside())
     if "--params" in line.options:
@@ -111,8 +116,8 @@ def _ready(  # noqa: PLR0913 - the parts of one line
     *,
     open_names: bool,
 ) -> int:
-    outside = reader.sources
-    credentials = {key: _secret(text, outside) for key, text in given.credentials.items()}
+    credentials = {key: secret(key, text, reader.sources) for key, text in given.credentials.items()}
+    _demand_way_out(line)
     with Client(
         method.service.name,
         profile=line.get("--profile") or None,
@@ -124,25 +129,36 @@ def _ready(  # noqa: PLR0913 - the parts of one line
         **({} if line.on("--sandbox") else credentials),
     ) as client:
         plan = _planned(client, spelt, values, reader, unknown=open_names)
-        console.warn(plan.warnings)
+        console.warn([*plan.warnings, *(_strangers(method, values) if open_names else ())])
         if line.on("--dry-run") or line.on("--curl"):
             return _show(line, client, plan)
-        client.watch = _Watch(verbose=line.on("--verbose"))
+        client.watch = Watch(verbose=line.on("--verbose"))
         note = client.sandbox_note
         if note:
             console.note(note)
         return _send(line, client, plan)
 
 
-def _secret(text: str, outside: arguments.Sources) -> str:
-    """A credential given as text, as `@file`, or as `-`."""
+def _demand_way_out(line: Line) -> None:
+    """Refuse a place or a query that would fail when the call has been made already."""
+    if "--out" in line.options:
+        output.probe(line.get("--out"))
+    if "--query" in line.options:
+        try:
+            query.compiled(line.get("--query"))
+        except SpecError as error:
+            raise CallError(error.message, hint="see https://jmespath.org for the grammar") from None
+
+
+def secret(name: str, text: str, outside: arguments.Sources) -> str:
+    """A credential given as text, as `@file`, or as `-`. Raises CallError where it is empty."""
     if text == "-":
-        return outside.stdin().decode(errors="replace").strip()
-    if text.startswith("@"):
-        return outside.file(text[1:]).content.decode(errors="replace").strip()
+        text = arguments.decoded(File("stdin", outside.stdin()))
+    elif text.startswith("@"):
+        text = arguments.decoded(outside.file(text[1:]))
     if not text.strip():
-        raise CallError("a credential is empty", hint="did a variable of the shell have no value?")
-    return text
+        raise CallError(f"--{name.replace('_', '-')} is empty", hint="did a variable of the shell have no value?")
+    return text.strip()
 
 
 def _planned(client: Client, name: str, values: Json, reader: arguments.Reader, *, unknown: bool) -> Plan:
@@ -158,39 +174,51 @@ def _planned(client: Client, name: str, values: Json, reader: arguments.Reader, 
     return plan
 
 
+def _strangers(method: Method, values: Json) -> Iterator[Problem]:
+    """Names that may pass where another tool lets any pass, and yet look like a slip of one that is known."""
+    for name in values:
+        near = nearest(name, method.params) if method.param(method.canonical(name)) is None else []
+        if near:
+            yield Problem("warning", name, "is not a known parameter", did_you_mean(near))
+
+
 def _show(line: Line, client: Client, plan: Plan) -> int:
     request = client.request(plan)
     if line.on("--curl"):
-        console.answer(request.curl(show_secrets=line.on("--show-secrets")) + "\n")
+        _write(line, [request.curl(show_secrets=line.on("--show-secrets")) + "\n"])
     else:
-        console.answer(output.text(request.as_dict(), line.get("--output", "json")))
+        value: Any = request.as_dict()
+        if "--query" in line.options:
+            value = query.ask(line.get("--query"), value)
+        _write(line, [output.text(value, line.get("--output", "json"))])
     return 0
 
 
-class _Watch:
+class Watch:
     """Says on standard error what is sent and what comes back, secrets masked; a long wait is said in any case."""
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose, self._began = verbose, 0.0
 
     def sent(self, step: Send) -> None:
+        """A request leaves."""
         self._began = time.monotonic()
         if self._verbose:
             console.note(f"> {step.request.verb} {step.request.shown.url}")
 
     def came(self, reply: Reply) -> None:
+        """Its reply has come."""
         took = (time.monotonic() - self._began) * 1000
         if self._verbose:
             console.note(f"< {reply.status}, {len(reply.body)} bytes, {took:.0f} ms")
 
     def waits(self, seconds: float, why: str) -> None:
+        """Time is about to pass."""
         if self._verbose or (sys.stderr.isatty() and seconds > 0.5):  # noqa: PLR2004 - shorter is not noticed
             console.note(f"  waiting {seconds:.1f} s: {why}")
 
 
 def _send(line: Line, client: Client, plan: Plan) -> int:
-    if "--out" in line.options:
-        output.probe(line.get("--out"))
     try:
         if line.on("--all") or "--limit" in line.options:
             return _send_pages(line, client, plan)
@@ -209,7 +237,7 @@ def _send(line: Line, client: Client, plan: Plan) -> int:
 def _send_pages(line: Line, client: Client, plan: Plan) -> int:
     rows: Iterable[Any] = client.rows(plan)
     if "--limit" in line.options:
-        rows = islice(rows, int(line.number("--limit", 0)))
+        rows = islice(rows, line.whole("--limit", 0))
     form = line.get("--output", "json")
     if "--query" in line.options:
         rows = query.ask(line.get("--query"), list(rows))
@@ -233,7 +261,7 @@ def _print(line: Line, value: Any) -> None:
 
 def _write(line: Line, parts: Iterable[str]) -> None:
     if "--out" in line.options:
-        output.save(line.get("--out"), (part.encode() for part in parts))
+        output.save(line.get("--out"), (part.encode(errors="backslashreplace") for part in parts))
         return
     for part in parts:
         console.answer(part)
@@ -246,5 +274,4 @@ def _write_bytes(line: Line, content: bytes) -> None:
         return
     if sys.stdout.isatty():
         raise CallError(f"the answer is {len(content)} bytes that are no text", hint="add --out FILE")
-    sys.stdout.flush()
-    os.write(sys.stdout.fileno(), content)
+    console.answer_bytes(content)

@@ -84,16 +84,20 @@ def _of_method(catalog: object, words: list[str]) -> list[str]:
     """The flags of a method, or the values of one."""
     from .. import arguments
     from ..catalog import Catalog
-    from .words import SWITCHES, VALUES, flags_of, general
+    from .words import SWITCHES, VALUES, flags_of
 
     assert isinstance(catalog, Catalog)  # noqa: S101 - for the type checker
     *before, current = words
-    names = general([word for word in before[:2] if not word.startswith("-")]).rest
+    if before[-1] in {"--output", "-o"}:
+        from ..output import FORMS
+
+        return [form for form in FORMS if form.startswith(current)]
+    names = [word for word in before[:2] if not word.startswith("-")]
     service = names[0] if names and names[0] in catalog.services() else ""
     if not service:
         service, names = catalog.owner(names[0]) if names else "", ["", *names]
     if not service or len(names) < 2:  # noqa: PLR2004 - service and method
-        return []
+        return [flag for flag in (*SWITCHES, *VALUES) if current.startswith("-") and flag.startswith(current)]
     try:
         command = catalog.command(service, names[1])
         method = catalog.method(service, command["call"] if command and "call" in command else names[1])
@@ -102,11 +106,7 @@ def _of_method(catalog: object, words: list[str]) -> list[str]:
     param = arguments.by_flag(method, before[-1]) if before[-1].startswith("-") else None
     if param is not None:
         known = arguments.known_values(param.schema, method.schema.get("$defs", {}))
-        return [word for word in known if word.lower().startswith(current.lower())]
-    if before[-1] == "--output":
-        from ..output import FORMS
-
-        return [form for form in FORMS if form.startswith(current)]
+        return [word for word in known if word and word.lower().startswith(current.lower())]
     if current.startswith("-"):
         every = dict.fromkeys([*flags_of(method), *SWITCHES, *VALUES])
         return [flag for flag in every if flag.startswith(current)]

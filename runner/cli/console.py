@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidArguments, RunnerError
+from ..errors import INTERRUPTED, CallError, InvalidArguments, RunnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from ..errors import Problem
 
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _RED, _YELLOW, _DIM, _END = "\033[31m", "\033[33m", "\033[2m", "\033[0m"
 
 
@@ -25,9 +28,46 @@ def _painted(colour: str, text: str) -> str:
     return f"{colour}{text}{_END}" if _coloured() else text
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Standard output that can't be written: a reader who has had enough is no error, a full disk is one."""
+    try:
+        yield
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise CallError(f"can't write the answer: {(error.strerror or str(error)).lower()}") from None
+
+
+def lost(error: OSError) -> int:
+    """The exit code of a line whose answer could not be written."""
+    try:
+        with _writing():
+            raise error
+    except BrokenPipeError:
+        return 0
+    except CallError as told:
+        return fail(told)
+
+
 def answer(text: str) -> None:
     """Write a part of the answer."""
-    sys.stdout.write(text)
+    with _writing():
+        sys.stdout.write(text)
+
+
+def answer_bytes(content: bytes) -> None:
+    """Write an answer that is no text."""
+    with _writing():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+
+
+def flush() -> None:
+    """See the answer off."""
+    with _writing():
+        sys.stdout.flush()
 
 
 def say(text: str) -> None:
@@ -43,7 +83,12 @@ def note(text: str) -> None:
 def warn(problems: Iterable[Problem | str]) -> None:
     """Say what is legal and yet looks wrong."""
     for problem in problems:
-        say(f"{_painted(_YELLOW, 'warning:')} {problem}")
+        say(f"{_painted(_YELLOW, 'warning:')} {_plain(str(problem))}")
+
+
+def _plain(text: str) -> str:
+    """A text without the letters that would steer a terminal: a service may have sent it."""
+    return _STEERING.sub("\ufffd", text)
 
 
 def fail(error: RunnerError, *, as_json: bool = False) -> int:
@@ -55,11 +100,21 @@ def fail(error: RunnerError, *, as_json: bool = False) -> int:
     if isinstance(error, InvalidArguments):
         say(f"{head} nothing was sent, {error.method or 'the call'} does not take this:")
         for problem in error.problems:
-            say(f"  {problem}")
+            say(f"  {_plain(str(problem))}")
         return error.exit_code
-    first, *rest = str(error).split("\n")
-    say("\n".join([f"{head} {first}", *rest]))
+    say(f"{head} {_plain(str(error))}")
     return error.exit_code
+
+
+def stopped(what: str, *, as_json: bool = False) -> int:
+    """Say that the person has stopped it, and what may have been done all the same."""
+    text = f"interrupted: {what}" if what else "interrupted"
+    error = RunnerError(text)
+    error.kind, error.exit_code = "interrupted", INTERRUPTED
+    if as_json:
+        return fail(error, as_json=True)
+    say(text)
+    return INTERRUPTED
 
 
 def width() -> int:

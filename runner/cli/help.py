@@ -8,9 +8,9 @@ from collections import Counter
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from .. import settings
+from .. import arguments, settings
 from ..encoding import resolved, text_of
-from .quick import listed
+from .quick import counted, listed
 from .words import SWITCHES, VALUES, says_yes
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def top(catalog: Catalog) -> str:
         "declarest calls REST methods that are described in YAML.\n\n",
         "  declarest SERVICE METHOD [--flag value | name=value | name:=json | name@file] ...\n",
         "  declarest COMMAND ...\n\nServices:\n",
-        *(_item(name, f"{title}, {len(catalog.names(name))} methods") for name, title in services.items()),
+        *(_item(name, f"{title}, {counted(len(catalog.names(name)), 'method')}") for name, title in services.items()),
         "\nCommands:\n",
         *(_item(name, text) for name, text in _COMMANDS.items()),
         "\nOptions of every call:\n",
@@ -81,7 +81,7 @@ def of_service(catalog: Catalog, service: str) -> str:
     singles = {name for name in catalog.names(service) if "." not in name and "@" not in name}
     lines = [f"{about.title}  {about.docs}\n\n"]
     shown = sorted(area for area in areas if area.split("@")[0] not in singles)
-    lines += ["Areas:\n", *(_item(area, f"{areas[area]} methods") for area in shown)]
+    lines += ["Areas:\n", *(_item(area, counted(areas[area], "method")) for area in shown)]
     if singles:
         lines += ["\nMethods:\n", *(_item(name, catalog.rows(service)[name].summary) for name in sorted(singles))]
     lines += ["\nCredentials:\n", _credentials(catalog, service)]
@@ -206,15 +206,28 @@ def command_line(method: Method, params: Json) -> str:
     words = ["declarest", method.service.name, method.full_name]
     for name, value in params.items():
         param = method.params.get(method.canonical(name))
-        flat = isinstance(value, list) and all(isinstance(one, (int, str)) and "," not in str(one) for one in value)
-        text = ",".join(map(text_of, value)) if flat and value else None
-        if isinstance(value, (dict, list)) and text is None:
+        text = _as_text(value)
+        node, encoders = param.schema if param else {}, method.service.encoders
+        if text is None or arguments.typed(text, node, method.schema.get("$defs", {}), encoders) != value:
             words.append(f"{name}:={json.dumps(value, ensure_ascii=False)}")
-        elif param is not None and _reaches(method, param):
-            words += [param.flags[0], text if text is not None else text_of(value)]
+            continue
+        text = f"@{text}" if text.startswith("@") else text
+        if param is None or not _reaches(method, param):
+            words.append(f"{name}={text}")
+        elif text.startswith("-"):
+            words.append(f"{param.flags[0]}={text}")
         else:
-            words.append(f"{name}={text if text is not None else text_of(value)}")
+            words += [param.flags[0], text]
     return shlex.join(words)
+
+
+def _as_text(value: Any) -> str | None:
+    """A value as a word of a line, None where it has none: objects, lists in lists, what would be standard input."""
+    if isinstance(value, list):
+        parts = [_as_text(one) for one in value]
+        flat = [part for part in parts if part and "," not in part]
+        return ",".join(flat) if len(flat) == len(parts) and flat else None
+    return None if isinstance(value, dict) or value == "-" else text_of(value)
 
 
 def _facts(method: Method) -> str:

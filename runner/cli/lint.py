@@ -11,7 +11,10 @@ from ..errors import USAGE, CallError
 from ..folders import search_path
 from . import console
 from . import help as pages
-from .words import general
+from .quick import COMMANDS, RESERVED, counted
+from .words import catalog, general
+
+_TAKEN = frozenset({*COMMANDS, *RESERVED})
 
 
 def check(argv: list[str]) -> int:
@@ -20,24 +23,26 @@ def check(argv: list[str]) -> int:
     if line.on("--help"):
         console.answer(pages.command("check"))
         return 0
+    line.only("check", "--methods")
     paths = [Path(word) for word in line.rest] or [Path(root) for root in search_path(line.get("--methods") or None)]
     for path in paths:
         if not path.exists():
             raise CallError(f"there is no file {path}")
+    catalog(line)
     found = [fault for path in paths for fault in _of_path(path, line.get("--methods"))]
     for fault in found:
         console.answer(f"{fault}\n")
     count = sum(len(lint.files(path)) for path in paths)
     errors = sum(fault.level == "error" for fault in found)
     warnings = len(found) - errors
-    console.note(f"{count} files, {errors} errors, {warnings} warnings")
+    console.note(f"{counted(count, 'file')}, {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     return USAGE if errors else 0
 
 
 def _of_path(path: Path, methods: str) -> list[lint.Fault]:
     """The faults of a file or of a folder; its own tree is searched before all others."""
-    catalog = Catalog(methods or _root(path))
-    return [fault for file in lint.files(path) for fault in lint.faults(file, catalog)]
+    known = Catalog(methods or _root(path))
+    return [fault for file in lint.files(path) for fault in lint.faults(file, known, _TAKEN)]
 
 
 def _root(path: Path) -> str | None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
-from ..errors import BUG, INTERRUPTED, CallError, RunnerError, UnknownMethod, nearest
+from ..errors import CallError, RunnerError, UnknownMethod, nearest
 from . import console
-from .quick import COMMANDS, language
-from .words import Line, general
+from .quick import COMMANDS, RESERVED
+from .words import SWITCHES, Line, catalog, general
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
-
-RESERVED = ("bulk", "login", "logout", "mcp", "profiles")
 
 
 def main(argv: list[str]) -> int:
@@ -22,21 +19,19 @@ def main(argv: list[str]) -> int:
     as_json = _wants_json(argv)
     try:
         code = _run(argv)
-        sys.stdout.flush()
+        console.flush()
     except RunnerError as error:
         return console.fail(error, as_json=as_json)
     except KeyboardInterrupt as stop:
-        console.say(f"interrupted{f': {stop}' if str(stop) else ''}")
-        return INTERRUPTED
+        return console.stopped(str(stop), as_json=as_json)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has had enough
         return 0
     except Exception as error:
         if os.environ.get("DECLAREST_DEBUG"):
             raise
-        console.say(f"error: this is a bug in declarest: {type(error).__name__}: {error}")
-        console.say("DECLAREST_DEBUG=1 shows where; please report it with the line that you ran, without its secrets")
-        return BUG
+        hint = "DECLAREST_DEBUG=1 shows where; please report it with the line that you ran, without its secrets"
+        bug = RunnerError(f"this is a bug in declarest: {type(error).__name__}: {error}", hint=hint)
+        return console.fail(bug, as_json=as_json)
     return code
 
 
@@ -63,17 +58,12 @@ def _run(argv: list[str]) -> int:
     if not words:
         from .help import top
 
-        console.answer(top(_catalog(line)))
+        console.answer(top(catalog(line)))
         return 0
-    if words[0] in COMMANDS and line.on("--help"):
-        return _command(words[0], ["--help"])
+    if words[0] in COMMANDS:
+        options = [name if name in SWITCHES else f"{name}={value}" for name, value in line.options.items()]
+        return _command(words[0], [*options, *words[1:]])
     return _method(line, words)
-
-
-def _catalog(line: Line) -> Catalog:
-    from ..catalog import Catalog
-
-    return Catalog(line.get("--methods") or None, lang=line.get("--lang") or language())
 
 
 def _command(name: str, argv: list[str]) -> int:
@@ -101,37 +91,37 @@ def _service_first(rest: list[str]) -> list[str]:
 
 def _method(line: Line, words: list[str]) -> int:
     """A line that begins with a service, or with a method that only one service has."""
-    catalog = _catalog(line)
-    services = catalog.services()
+    methods = catalog(line)
+    services = methods.services()
     first = words[0].lower()
     if first in services:
         service, rest = first, words[1:]
     else:
-        service, rest = catalog.owner(words[0]), words
+        service, rest = methods.owner(words[0]), words
         if not service:
-            raise _unknown(words[0], catalog)
-    for text in catalog.broken(service):
-        console.warn([text])
+            raise _unknown(words[0], methods)
+    console.warn(methods.broken(service))
     if not rest or rest[0].startswith("-"):
         from .help import of_service
 
-        console.answer(of_service(catalog, service))
+        console.answer(of_service(methods, service))
         return 0
+    if rest[0] in COMMANDS and rest[0] not in methods.names(service):
+        raise CallError(f"{rest[0]} is a command and stands first", hint=f"write declarest {rest[0]} {service} …")
     from .call import call
 
-    return call(line, catalog, service, rest[0], rest[1:])
+    return call(line, methods, service, rest[0], rest[1:])
 
 
-def _unknown(word: str, catalog: Catalog) -> CallError:
+def _unknown(word: str, methods: Catalog) -> CallError:
     """The error of a first word that nothing knows, with the nearest that something does."""
     if word in RESERVED:
         return CallError(f"declarest has no command {word!r} yet", hint="declarest --help lists what there is")
-    for text in catalog.broken():
-        console.warn([text])
-    services = catalog.services()
-    near = nearest(word, [*COMMANDS, *services])
+    console.warn(methods.broken())
+    services = methods.services()
+    near = nearest(word, [*COMMANDS, *services]) if "." not in word else []
     if not near:
-        names = {name: f"{one} {name}" for one in services for name in (*catalog.names(one), *catalog.aliases(one))}
+        names = {name: f"{one} {name}" for one in services for name in (*methods.names(one), *methods.aliases(one))}
         near = [names[name] for name in nearest(word, names, 3)]
     error = UnknownMethod(word, near, what="service, command or method")
     if not near:

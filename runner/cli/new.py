@@ -12,6 +12,7 @@ from ..errors import CallError
 from ..folders import built_in, folder
 from . import console
 from . import help as pages
+from .quick import COMMANDS, RESERVED
 from .words import general
 
 
@@ -21,18 +22,27 @@ def new(argv: list[str]) -> int:
     if line.on("--help") or len(line.rest) != 2:  # noqa: PLR2004 - service and method
         console.answer(pages.command("new"))
         return 0 if line.on("--help") or not line.rest else 2
+    line.only("new", "--methods")
     service, name = line.rest
+    if service in {*COMMANDS, *RESERVED}:
+        raise CallError(f"{service!r} is a command of declarest and can't be a service", hint="take another name")
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", service):
         raise CallError(f"{service!r} can't be a service", hint="lower-case letters, digits, - and _")
     if not re.fullmatch(r"\w+([.-]\w+)*(@[a-z0-9]+)?", name, re.ASCII):
         raise CallError(f"{name!r} can't be a method", hint="words parted by dots, such as note.add")
     root = Path(line.get("--methods") or ("methods" if Path("methods").is_dir() else Path(folder("config"), "methods")))
-    if service not in Catalog(str(root)).services():
+    known = Catalog(str(root))
+    variant = name.partition("@")[2]
+    if variant and variant not in known.variants(service):
+        listed = ", ".join(known.variants(service)) or "none"
+        raise CallError(f"{service} has no variant {variant!r}", hint=f"it has {listed}")
+    if service not in known.services():
         _write(root / service / SERVICE, lint.starting_service(service, _schema("service")))
     path = root / service / lint.proper_place(name)
     _write(path, lint.starting_method(service, name, _schema("method")))
-    console.note(f"edit it, then: declarest check {path}")
-    console.note(f"              declarest {service} {name} --sandbox")
+    folder_of = f" --methods {root}" if "--methods" in line.options else ""
+    console.note(f"edit it, then: declarest check {path}{folder_of}")
+    console.note(f"               declarest {service} {name} id=1 --sandbox{folder_of}")
     return 0
 
 

@@ -9,6 +9,7 @@ from .. import __version__, index
 from ..folders import folder, search_path
 
 COMMANDS = ("batch", "check", "completion", "find", "new", "sandbox", "show")
+RESERVED = ("bulk", "login", "logout", "mcp", "profiles")
 SHELLS = ("bash", "fish", "zsh")
 MOST_HITS = 40
 
@@ -50,12 +51,15 @@ def language() -> str:
 
 
 def _find(trees: list[index.Tree], words: str) -> int | None:
-    rows = index.search(trees, words, lang=language())
+    services = {cells[1] for tree in trees for cells in tree.rows("S")}
+    first, _, more = words.partition(" ")
+    service, words = (first, more) if more and first in services else ("", words)
+    rows = index.search(trees, words, service, language())
     if not rows or not all(
         any(tree.method(row.service, row.name) and tree.fresh(row) for tree in trees) for row in rows
     ):
         return None  # nothing to show, or a file was edited since: more than the index is needed
-    sys.stdout.write(listed(rows, services=len({cells[1] for tree in trees for cells in tree.rows("S")}) > 1))
+    sys.stdout.write(listed(rows, services=len(services) > 1))
     return 0
 
 
@@ -67,6 +71,11 @@ def listed(rows: list[index.Row], *, services: bool, most: int = MOST_HITS) -> s
     if len(rows) > most:
         lines.append(f"… and {len(rows) - most} more: say another word\n")
     return "".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def candidates(trees: list[index.Tree], words: list[str]) -> list[str] | None:

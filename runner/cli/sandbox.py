@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from ..catalog import Catalog
+from typing import TYPE_CHECKING
+
+from .. import template
 from ..errors import CallError, did_you_mean, nearest
 from . import console
 from . import help as pages
-from .words import general
+from .words import catalog, general
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog
+    from ..sandbox import Served
+    from ..spec import Service
 
 
 def sandbox(argv: list[str]) -> int:
@@ -20,35 +27,49 @@ def sandbox(argv: list[str]) -> int:
         raise CallError(
             f"the sandbox can't {word!r}", hint=did_you_mean(nearest(word, ["serve", "reset"])) or "serve or reset"
         )
-    catalog = Catalog(line.get("--methods") or None)
-    services = catalog.services()
+    line.only("sandbox", "--methods", "--state", "--host", "--port")
+    if len(rest) > 1:
+        raise CallError(f"the sandbox plays one service at a time, not {' '.join(rest)}")
+    methods = catalog(line)
+    services = methods.services()
     name = rest[0] if rest else next(iter(services), "") if len(services) == 1 else ""
     if not name:
         raise CallError("which service?", hint=f"write declarest sandbox {word} SERVICE")
-    service = catalog.service(name).name
+    service = methods.service(name).name
     state = line.get("--state") or None
     if word == "reset":
         from ..sandbox import reset
 
         reset(service, state)
-        console.note(f"the sandbox of {service} knows nothing any more")
+        console.note(f"the sandbox of {service} is as it was at first")
         return 0
-    return _serve(catalog, service, state, line.get("--host", "127.0.0.1"), int(line.number("--port", 8024)))
+    return _serve(methods, service, state, line.get("--host", "127.0.0.1"), line.whole("--port", 8024, 0))
 
 
-def _serve(catalog: Catalog, service: str, state: str | None, host: str, port: int) -> int:
+def _serve(methods: Catalog, service: str, state: str | None, host: str, port: int) -> int:
     from ..sandbox import start
 
     try:
-        served = start(catalog, service, state=state, host=host, port=port, log=console.note)
+        served = start(methods, service, state=state, host=host, port=port)
     except OSError as error:
         raise CallError(f"can't listen on {host}:{port}: {(error.strerror or str(error)).lower()}") from None
-    if served.note:
-        console.note(served.note)
-    console.answer(f"{served.login}\n")
-    console.note("this is the address of the sandbox's own account; stop with Ctrl-C")
     try:
+        served.log = console.note
+        if served.note:
+            console.note(served.note)
+        console.answer(f"{_login(methods.service(service), served)}\n")
+        console.flush()
+        console.note("this is the address of the sandbox's own account; stop with Ctrl-C")
         served.wait()
     finally:
         served.close()
     return 0
+
+
+def _login(service: Service, served: Served) -> str:
+    """The address with its account in it, where the service has such addresses; else the address."""
+    for forms in service.accept.values():
+        for form in forms:
+            if set(template.names(form)) <= set(served.credentials):
+                return template.plain(form, served.credentials)
+    return served.address

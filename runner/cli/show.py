@@ -5,21 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import arguments, output
-from ..catalog import Catalog
 from ..errors import CallError
 from . import console
 from . import help as pages
-from .quick import language, listed
-from .words import Line, general
+from .quick import listed
+from .words import catalog, general
 
 if TYPE_CHECKING:
+    from ..catalog import Catalog
     from ..spec import Method
 
 Json = dict[str, Any]
-
-
-def _catalog(line: Line) -> Catalog:
-    return Catalog(line.get("--methods") or None, lang=line.get("--lang") or language())
 
 
 def find(argv: list[str]) -> int:
@@ -28,13 +24,13 @@ def find(argv: list[str]) -> int:
     if line.on("--help") or not line.rest:
         console.answer(pages.command("find"))
         return 0
-    catalog = _catalog(line)
-    for text in catalog.broken():
-        console.warn([text])
-    services = catalog.services()
+    line.only("find", "--output", "--methods", "--lang")
+    methods = catalog(line)
+    console.warn(methods.broken())
+    services = methods.services()
     service = line.rest[0] if len(line.rest) > 1 and line.rest[0] in services else ""
     words = " ".join(line.rest[1:] if service else line.rest)
-    rows = catalog.find(words, service)
+    rows = methods.find(words, service)
     if "--output" in line.options:
         found = [{"service": row.service, "method": row.name, "summary": row.summary} for row in rows]
         console.answer(output.text(found, line.get("--output"), width=console.width()))
@@ -52,32 +48,35 @@ def show(argv: list[str]) -> int:
     if line.on("--help") or not names:
         console.answer(pages.command("show"))
         return 0
-    catalog = _catalog(line)
-    method = _method(catalog, names)
+    line.only("show", "--skeleton", "--output", "--methods", "--lang")
+    methods = catalog(line)
+    if names[0] in methods.services() and len(names) == 1:
+        console.answer(pages.of_service(methods, names[0]))
+        return 0
+    method = _method(methods, names)
     if "--skeleton" in line.rest:
         console.answer(output.text(arguments.skeleton(method), line.get("--output", "json")))
     elif "--output" in line.options:
         console.answer(output.text(_described(method), line.get("--output"), width=console.width()))
     else:
-        console.answer(pages.of_method(method, catalog))
+        console.answer(pages.of_method(method, methods))
     return 0
 
 
-def _method(catalog: Catalog, names: list[str]) -> Method:
+def _method(methods: Catalog, names: list[str]) -> Method:
     """The method of `SERVICE METHOD`, or of `METHOD` where one service has it."""
-    strange = [word for word in names if word.startswith("-")]
-    if strange:
-        raise CallError(f"show has no option {strange[0]}", hint="it has --skeleton")
+    if len(names) > 2:  # noqa: PLR2004 - service and method
+        raise CallError("show takes one method", hint="write declarest show SERVICE METHOD")
     if len(names) == 1:
-        service = catalog.owner(names[0])
+        service = methods.owner(names[0])
         if not service:
-            services = catalog.services()
+            services = methods.services()
             service = next(iter(services)) if len(services) == 1 else ""
         if not service:
             raise CallError(f"which service has {names[0]!r}?", hint="write declarest show SERVICE METHOD")
         names = [service, names[0]]
-    command = catalog.command(*names[:2])
-    return catalog.method(names[0], (command.get("call") or command.get("skeleton") or "") if command else names[1])
+    command = methods.command(*names[:2])
+    return methods.method(names[0], (command.get("call") or command.get("skeleton") or "") if command else names[1])
 
 
 def _described(method: Method) -> Json:

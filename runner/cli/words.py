@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import arguments, settings
 from ..errors import CallError, did_you_mean, nearest
 from ..output import FORMS
+from .quick import language
 
 if TYPE_CHECKING:
-    from ..spec import Method, Service
+    from ..catalog import Catalog
+    from ..spec import Method
 
 Json = dict[str, Any]
 
@@ -69,6 +72,31 @@ class Line:
             raise CallError(f"{name} takes a number above 0, not {text!r}")
         return number
 
+    def whole(self, name: str, default: int, least: int = 1) -> int:
+        """The value of an option that is a whole number."""
+        text = self.options.get(name, str(default))
+        if not text.isascii() or not text.isdigit() or not least <= int(text[:10]) < 10**9:
+            raise CallError(f"{name} takes a whole number from {least}, not {text!r}")
+        return int(text)
+
+    def only(self, command: str, *known: str) -> None:
+        """Refuse every option that a command does not have: none is passed over in silence."""
+        flags = [word.partition("=")[0] for word in self.rest if word.startswith("-") and word != "-"]
+        for name in [*self.options, *flags]:
+            if name not in {*known, "--help"}:
+                hint = did_you_mean(nearest(name, known)) or f"it has {', '.join(known) or 'none'}"
+                raise CallError(f"{command} has no option {name}", hint=hint)
+
+
+def catalog(line: Line) -> Catalog:
+    """The methods that a line may name. Raises CallError where --methods is no folder."""
+    from ..catalog import Catalog
+
+    folder = line.get("--methods")
+    if "--methods" in line.options and not os.path.isdir(folder):
+        raise CallError(f"there is no folder {folder!r}", hint="--methods takes a folder of services")
+    return Catalog(folder or None, lang=line.get("--lang") or language())
+
 
 def general(argv: list[str], *, also: dict[str, str] | None = None) -> Line:
     """Take the general options out of a line; what belongs to a method stays, in order.
@@ -88,21 +116,30 @@ def general(argv: list[str], *, also: dict[str, str] | None = None) -> Line:
         if name in SWITCHES and not mark:
             line.options[name] = ""
         elif name in values:
-            if not mark:
-                if not words:
-                    raise CallError(f"{name} needs a value", hint=values[name])
-                value = words.pop(0)
-            line.options[name] = value
+            line.options[name] = value if mark else _next(name, words, values)
         else:
             line.rest.append(word)
-            if word.startswith("--") and not mark and words and not words[0].startswith("--") and words[0] != "--":
+            follows = words[0] if words else "--"
+            if word.startswith("--") and not mark and not follows.startswith("--") and follows not in SHORT:
                 line.rest.append(words.pop(0))
+    if line.get("--out") == "-":
+        del line.options["--out"]
     form = line.get("--output", "json")
     if form not in FORMS:
         raise CallError(
             f"--output can't be {form!r}", hint=did_you_mean(nearest(form, FORMS)) or f"one of {', '.join(FORMS)}"
         )
     return line
+
+
+def _next(name: str, words: list[str], values: dict[str, str]) -> str:
+    """The value of a general option. Another option is none: `--out --dry-run` would send what was to be shown."""
+    if not words:
+        raise CallError(f"{name} needs a value", hint=values[name])
+    follows = words[0].partition("=")[0]
+    if SHORT.get(follows, follows) in {*SWITCHES, *values}:
+        raise CallError(f"{name} needs a value", hint=f"if {words[0]} is the value, write {name}={words[0]}")
+    return words.pop(0)
 
 
 @dataclass(slots=True)
@@ -133,24 +170,36 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
                 raise CallError(f"{word!r} is no option and no name=value", hint=_meant(word, method))
             given.values.append(found)
             continue
-        flag, mark, text = word.partition("=")
-        target = flags.get(flag, {}).get("to") or flag.removeprefix("--").replace("-", "_")
-        param = None if target == "params" else arguments.by_flag(method, _first(flag))
+        flag, mark, text = _parted(word)
+        meant = flags.get(flag, {}).get("to")
+        target = meant or flag.removeprefix("--").replace("-", "_")
+        param = arguments.by_flag(method, f"--{meant}" if meant else _first(flag)) if meant != "params" else None
         if target in known and (param is None or target in first):
             given.credentials[target] = text if mark else _value(flag, rest, method)
-        elif target == "params" or (flag == "--fields" and param is None):
+        elif meant == "params" or (flag == "--fields" and param is None):
             given.whole.append(text if mark else _value(flag, rest, method))
         elif param is not None:
             path = [param.name, *arguments.steps(flag)[1:]]
-            given.values.append((path, "=", text if mark else _param_value(flag, rest, method, path)))
+            given.values.append((path, mark or "=", text if mark else _param_value(flag, rest, method, path)))
         else:
+            if flag in SWITCHES:
+                raise CallError(f"{flag} takes no value", hint=f"write {flag}")
             raise CallError(f"{method.full_name} has no option {flag}", hint=_near_flag(flag, method, flags))
     return given
 
 
+def _parted(word: str) -> tuple[str, str, str]:
+    """The flag of a word, and the sign and the value where they are in it; a path may hold `=`: --filter.>=ID=5."""
+    flag, mark, text = word.partition("=")
+    if _first(flag) == flag:
+        return flag, mark, text
+    found = arguments.split(word.removeprefix("--"))
+    return (f"--{'.'.join(found[0])}", *found[1:]) if found else (word, "", "")
+
+
 def _first(flag: str) -> str:
     """The flag of a param, without the path behind it."""
-    return flag.split(".", maxsplit=1)[0]
+    return flag.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
 
 
 def _value(flag: str, rest: list[str], method: Method) -> str:
@@ -172,7 +221,7 @@ def _param_value(flag: str, rest: list[str], method: Method, path: list[str]) ->
 def says_yes(method: Method, name: str) -> bool:
     """Whether a param is a switch: true or false in one form or another."""
     schema = method.params[name].schema
-    return schema.get("type") == "boolean" or True in schema.get("enum", ())
+    return schema.get("type") == "boolean" or any(one is True for one in schema.get("enum", ()))
 
 
 def _meant(word: str, method: Method) -> str:
@@ -192,8 +241,3 @@ def _near_flag(flag: str, method: Method, dialect: Json) -> str:
     known = [*flags_of(method), *SWITCHES, *VALUES, *dialect]
     near = nearest(flag.lower(), known)
     return did_you_mean(near) or f"declarest {method.service.name} {method.full_name} --help lists them"
-
-
-def credentials_needed(service: Service) -> list[str]:
-    """The flags of a service's credentials."""
-    return [f"--{name.replace('_', '-')}" for name in settings.inputs(service)]

@@ -82,11 +82,8 @@ class Account:
         same = all(str(known.get(name)) == value for name, value in route.credentials.items())
         return same and all(_written(text, known) == value for text, value in sent)
 
-    def keep(self, method: Method, values: Mapping[str, Any], value: Any) -> Any:
-        """Where a method is some scheme's first call: keep what it yields, and return its value with that in it.
-
-        Raises Refused where its own credentials are others.
-        """
+    def keep(self, method: Method, value: Any) -> Any:
+        """Where a method is some scheme's first call: keep what it yields, and return its value with that in it."""
         for scheme in method.service.schemes:
             first = scheme.first or {}
             if first.get("method", "").lower() == method.name.lower():

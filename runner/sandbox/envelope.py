@@ -106,8 +106,10 @@ def _readable(reading: Reading, known: Json) -> Any:
     """A body in which the service's own paths find the code and the message."""
     body: Any = {}
     for path, value in ((reading.code, known["code"]), (reading.message, known["message"]), (reading.when, True)):
-        if path and query.search(path, body) is None:
-            body = put(body, path, value)
+        plain = path.partition("||")[0].strip()
+        above = query.search(plain.rpartition(".")[0], body) if _PLAIN.fullmatch(plain) and "." in plain else None
+        if _PLAIN.fullmatch(plain) and query.search(plain, body) is None and isinstance(above, (dict, type(None))):
+            body = put(body, plain, value)
     return body or {"error": known["code"], "message": known["message"]}
 
 

@@ -81,7 +81,8 @@ class Folder:
         method, held = self._meant(self._parts(command))
         if method.document.get("batch") is False or method.name.lower() == self.how.method.lower():
             raise Refused("batch", method=method.full_name)
-        return method, {name: self._resolved(value, earlier) for name, value in held.items()}
+        told = {name: self._resolved(value, earlier) for name, value in held.items()}
+        return method, held | reading.of_names(method, {name: told[name] for name in told if told[name] != held[name]})
 
     def _parts(self, command: Any) -> Json:
         """The fields of one call, by its template run backwards."""
@@ -115,7 +116,7 @@ class Folder:
             raise Refused("method", name=path)
         method, held = found[0].method, parts.get("params")
         body = reading.of_object(method, held if isinstance(held, dict) else {})
-        return method, {**found[0].values, **reading.of_text(method, text), **body}
+        return method, {**reading.of_names(method, found[0].values), **reading.of_text(method, text), **body}
 
     def _resolved(self, value: Any, earlier: Mapping[str, Outcome]) -> Any:
         """A value with its references to earlier answers followed; one that leads nowhere stays as it is."""
@@ -173,4 +174,3 @@ def _followed(found: re.Match[str], earlier: Mapping[str, Outcome]) -> Any:
         else:
             here = here.get(step) if isinstance(here, dict) else None
     return found[0] if here is None else here
-

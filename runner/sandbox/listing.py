@@ -26,7 +26,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": lambda held, given: _key(held) < _key(given),
     "<=": lambda held, given: _key(held) <= _key(given),
     "contains": lambda held, given: str(given).lower() in str(held).lower(),
-    "between": lambda held, given: _between(held, given),
+    "between": lambda held, given: _between(held, given),  # noqa: PLW0108 - it stands below
 }
 
 
@@ -150,7 +150,7 @@ def page(method: Method, values: Mapping[str, Any], rows: list[Json], key: str, 
     for path, wanted in style.send.items():
         given = stand(values, method, path)
         whole = max(_whole(given) or 0, 0)
-        if wanted in {"$next", "$count"}:
+        if wanted in ("$next", "$count"):
             start = whole
         elif wanted == "$page" and given is not None:
             number = whole

@@ -27,6 +27,7 @@ Json = dict[str, Any]
 _EMPTY, _REFUSED = 204, 400
 _TYPES = {"json": "application/json; charset=utf-8", "text": "text/plain; charset=utf-8"}
 _NOWHERE = "/…"
+_YES = {"true", "1", "y", "yes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +159,13 @@ class Portal:
                 return self._denied(one, refused)
 
         how = folder.how
-        halt = how.halt and listing.stand(values, method, how.halt) in {True, 1, "1", "true", "Y"}
+        halt = bool(how.halt) and str(listing.stand(values, method, how.halt)).lower() in _YES
         commands = listing.stand(values, method, how.commands)
         if how.all_or_nothing:
             with self._store.change():
-                found = folder.outcomes(commands, ask, self._denied, halt=bool(halt))
+                found = folder.outcomes(commands, ask, self._denied, halt=halt)
         else:
-            found = folder.outcomes(commands, ask, self._denied, halt=bool(halt))
+            found = folder.outcomes(commands, ask, self._denied, halt=halt)
         whole = self._said(method, Success({}), visit)
         return replace(whole, body=folder.body(found, whole.body))
 

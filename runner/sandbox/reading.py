@@ -13,7 +13,7 @@ from .. import encoding, precheck
 from .envelope import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..spec import Method
 
@@ -55,7 +55,7 @@ class Content:
     fault: str = ""
 
     def held(self, place: str, name: str) -> str | None:
-        """What stands under a name in a place, None where nothing does. A body that can't hold it leaves it to the query."""
+        """What stands under a name in a place, None where nothing does; the query stands in for a bare body."""
         if place in {"header", "cookie"}:
             return self.headers.get(name.lower()) if place == "header" else self.cookies.get(name)
         if place == "body" and isinstance(self.data, dict):
@@ -123,6 +123,14 @@ def parsed(text: str) -> Any:
     return json.loads(text, parse_constant=_refuse, parse_float=_finite)
 
 
+def _json(text: str) -> Any:
+    """The JSON that a text holds, else the text."""
+    try:
+        return parsed(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 def _refuse(word: str) -> Any:
     message = f"{word} is no JSON"
     raise ValueError(message)
@@ -181,10 +189,8 @@ def _listed(tree: Any) -> Any:
 
 def values(method: Method, found: Content, path: Mapping[str, str]) -> Json:
     """The values of a call, each under its param's name and in its type. Raises Refused where the body has a fault."""
-    result: Json = {}
+    result = of_names(method, path)
     reader = _Reader(method)
-    for name, text in path.items():
-        result[name] = reader.named(name, text)
     for wire, value in nested(found.query, method.sending.nested).items():
         name = reader.name(("query",), wire)
         result[name] = reader.named(name, value)
@@ -220,6 +226,12 @@ def of_text(method: Method, text: str) -> Json:
     """The values of a call that is written as a query, wherever its params travel otherwise."""
     reader = _Reader(method)
     return reader.sorted(nested(pairs(text), method.sending.nested), typed=False, places=_ANYWHERE)
+
+
+def of_names(method: Method, held: Mapping[str, Any]) -> Json:
+    """Values that stand under their params' names already, in the types that the params want."""
+    reader = _Reader(method)
+    return {name: reader.named(name, value) for name, value in held.items()}
 
 
 def of_object(method: Method, held: Json) -> Json:
@@ -273,13 +285,13 @@ class _Reader:
         block = encoding.resolved(node, self.defs)
         coder = block.get("encode", "")
         if coder in self.encoders and not self._fits(value, block):
-            value = _unshaped(value, self.encoders[coder])
+            value = _decoded(value, self.encoders[coder])
         if isinstance(value, str):
             return value if typed and coder not in {"json", "comma"} else self._from_text(value, block)
         if isinstance(value, (dict, list)):
             inner = self._within(value, block, typed=typed)
             return inner if typed or self._fits(inner, block) else self._other_form(inner, block)
-        return value
+        return value if typed or self._fits(value, block) else encoding.text_of(value)
 
     def _within(self, value: Any, block: Json, *, typed: bool) -> Any:
         if isinstance(value, list):
@@ -289,14 +301,16 @@ class _Reader:
 
     def _other_form(self, value: Any, block: Json) -> Any:
         """The same as the other kind of container, or as one of several forms, where that is what fits."""
-        forms: list[Callable[[], Any]] = [
-            lambda part=part: self.meant(value, part, typed=False) for part in _ways(block)
+        other = (
+            list(value.values())
+            if isinstance(value, dict)
+            else dict(zip(map(str, range(len(value))), value, strict=True))
+        )
+        made = [
+            *(self.meant(value, part, typed=False) for part in _ways(block)),
+            self._within(other, block, typed=False),
         ]
-        if isinstance(value, dict):
-            forms.append(lambda: list(value.values()))
-        else:
-            forms.append(lambda: {str(place): item for place, item in enumerate(value)})
-        return next((made for form in forms if self._fits(made := form(), block)), value)
+        return next((one for one in made if self._fits(one, block)), value)
 
     def _from_text(self, text: str, block: Json) -> Any:
         return next((made for made in self._readings(text, block) if self._fits(made, block)), text)
@@ -305,11 +319,8 @@ class _Reader:
         """What a text may stand for, the likeliest first."""
         if block.get("encode") not in {"json", "comma"}:
             yield text
-        try:
-            yield parsed(text)
-        except (ValueError, RecursionError):
-            pass
-        yield from {"1": [True], "0": [False], "": [None]}.get(text, [])
+        yield _json(text)
+        yield {"1": True, "0": False, "": None}.get(text, text)
         items = [self.meant(item, block.get("items"), typed=False) for item in text.split(",")]
         yield from ([], items) if not text else (items,)
         yield [self.meant(text, block.get("items"), typed=False)]
@@ -326,8 +337,11 @@ def _ways(block: Json) -> list[Any]:
     return [*block.get("anyOf", ()), *block.get("oneOf", ())]
 
 
-def _unshaped(value: Any, shape: Any) -> Any:
-    """The content of a file that an encoder wrote in a shape; any other value as it is."""
+def _decoded(value: Any, shape: Any) -> Any:
+    """What an encoder wrote, read back: the content of a file, the word of a map; any other value as it is."""
+    if isinstance(shape, dict):
+        words = [word for word, written in shape.items() if precheck.equal(written, value)]
+        return {"true": True, "false": False}.get(words[0], words[0]) if words else value
     if isinstance(shape, list) and isinstance(value, list) and len(shape) == len(value):
         return next((item for item, form in zip(value, shape, strict=True) if form == "{base64}"), value)
     if isinstance(shape, str) and isinstance(value, str):

@@ -6,13 +6,15 @@ The templates of addresses are run backwards. The origin is always the sandbox's
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin
 
 from .. import catalog as catalogs
 from .. import template
-from ..errors import SpecError, UnknownMethod
+from ..errors import SpecError
 from ..request import MASK
 from ..spec import Scheme
 
@@ -44,7 +46,8 @@ class _Road:
     service: Service
     scheme: Scheme
     base: str
-    only: frozenset[str] = field(default_factory=frozenset)  # the only methods it serves, in lower case
+    kinds: tuple[tuple[str, str], ...]
+    only: str = ""  # the only method that it serves, in lower case
 
 
 class Routes:
@@ -68,17 +71,15 @@ class Routes:
 
     def at(self, path: str) -> Service:
         """The service, in the variant whose addresses begin like this one."""
-        found = [road for road in self._roads if _split(road, road.base, self._address + path)]
+        found = [road for road in self._roads if _split(road.base, road.kinds, self._address + path)]
         return max(found, key=lambda road: len(road.base)).service if found else self._catalog.service(self._name)
 
     def method(self, name: str, variant: str) -> Method | None:
         """The method of a name in a variant."""
         full = f"{name}@{variant}" if variant else name
-        try:
-            found = self._catalog.method(self._name, full)
-        except UnknownMethod:
-            return None
-        return found if found.service.variant == variant else None
+        trees = self._catalog.trees
+        known = full.isprintable() and any(tree.method(self._name, full) for tree in trees)
+        return self._catalog.method(self._name, full) if known else None
 
     def _renewed(self) -> bool:
         """Whether a file came or went since the folders were read; they are read again then."""
@@ -90,7 +91,7 @@ class Routes:
 
     def _by_name(self, path: str) -> list[Route]:
         """The routes of methods that have no address of their own: the name stands in it."""
-        found = []
+        found: list[Route] = []
         for road in self._roads:
             sending = road.service.request
             default = sending.get("path", "{method}")
@@ -103,20 +104,19 @@ class Routes:
     def _by_path(self, path: str) -> list[Route]:
         """The routes of methods that have an address of their own."""
         plain = unquote(path).lower()
-        found = []
+        found: list[Route] = []
         for row in self._catalog.rows(self._name).values():
             name, _, variant = row.name.partition("@")
             if "r" in row.marks or name.lower() in plain:
-                with suppress(SpecError):  # one broken file must not hide the others
-                    method = self.method(name, variant)
                 roads = [road for road in self._roads if road.service.variant == variant]
-                found += self._routes(method, roads, path) if method else []
+                with suppress(SpecError):  # one broken file must not hide the others
+                    found += self._routes(self._catalog.method(self._name, row.name), roads, path)
         return found
 
     def _routes(self, method: Method, roads: Iterable[_Road], path: str) -> Iterator[Route]:
         sending = method.sending
         for road in roads:
-            if road.only and method.name.lower() not in road.only:
+            if road.only not in {"", method.name.lower()}:
                 continue
             if road.scheme.name not in method.document.get("auth", [road.scheme.name]):
                 continue
@@ -130,29 +130,33 @@ class Routes:
 
 def _roads(service: Service, account: Mapping[str, Any]) -> Iterator[_Road]:
     """The roads of a service's schemes; a first call that names no way of its own needs nothing but the address."""
-    hosts = {name: account[name] for name, kind in service.kinds().items() if kind != "integer" and name in account}
+    kinds = service.kinds()
+    hosts = {name: account[name] for name, kind in kinds.items() if kind != "integer" and name in account}
     for scheme in service.schemes:
         origin, mark, _ = scheme.base.partition("://")
         known = hosts | {name: account[name] for name in template.names(origin) if mark and name in account}
-        base = str(template.filled(scheme.base, known))
-        yield _Road(service, scheme, base)
+        road = _Road(service, scheme, str(template.filled(scheme.base, known)), tuple(sorted(kinds.items())))
+        yield road
         if scheme.first and "auth" not in scheme.first:
             bare = Scheme(f"{scheme.name} (first)", scheme.title, (), scheme.base, {}, None)
-            yield _Road(service, bare, base, frozenset([scheme.first["method"].lower()]))
+            yield replace(road, scheme=bare, only=scheme.first["method"].lower())
 
 
-def _split(road: _Road, base: str, address: str) -> tuple[dict[str, str], str] | None:
+@lru_cache(maxsize=64)
+def _split(base: str, kinds: tuple[tuple[str, str], ...], address: str) -> tuple[Mapping[str, str], str] | None:
     """The credentials in the base of an address, and what follows it."""
-    fields = template.matched(base + _REST, address, road.service.kinds())
+    fields = template.matched(base + _REST, address, dict(kinds))
     return None if fields is None else (fields, fields.pop("rest_of_it"))
 
 
 def _parted(road: _Road, base: str, path: str, address: str) -> tuple[dict[str, str], dict[str, str], str] | None:
     """The credentials and the values of an address that fits a base and a path, and the base."""
-    whole = urljoin(road.base, base) if base else road.base
-    split = _split(road, whole, address)
-    values = template.matched(_known(path, road.service.variant), split[1], {}) if split else None
-    return None if split is None or values is None else (_plain(split[0]), _plain(values), whole)
+    whole, form = urljoin(road.base, base) if base else road.base, _known(path, road.service.variant)
+    split = _split(whole, road.kinds, address)
+    if split is None or not split[1].startswith(form.partition("{")[0]):
+        return None
+    values = template.matched(form, split[1], {})
+    return None if values is None else (_plain(split[0]), _plain(values), whole)
 
 
 def _known(path: str, variant: str) -> str:

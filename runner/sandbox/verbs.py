@@ -23,7 +23,7 @@ _REFUSED = 400
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A checked call: the values under their params' names, the state, the account, the row that its page begins with."""
+    """A checked call: values under their params' names, the state, the account, the row that its page begins with."""
 
     method: Method
     values: Mapping[str, Any]
@@ -99,12 +99,13 @@ def _as_promised(method: Method, value: Any) -> Any:
 
 
 def _fields(task: Task, how: Json) -> Any:
-    """The fields that a call gives for a row: those in a param of their own, else all but the key."""
+    """The fields that a call gives for a row: those in a param of their own, else all but the key and headers."""
     source = how.get("from", "")
     if source and task.method.param(task.method.canonical(source.partition(".")[0])) is not None:
         return listing.stand(task.values, task.method, source) or {}
     key = _key(task, how) if how["does"] == "change" else ""
-    return {name: value for name, value in task.values.items() if name != key}
+    apart = {name for name, param in task.method.params.items() if param.place in {"header", "cookie"}} | {key}
+    return {name: value for name, value in task.values.items() if name not in apart}
 
 
 def _create(task: Task, how: Json) -> Success:

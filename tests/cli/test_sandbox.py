@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runner import sandbox
+from runner.folders import built_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., Any]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[sandbox.Served]:
+    """The sandboxes that a line serves; waiting for their end is over at once."""
+    seen: list[sandbox.Served] = []
+    monkeypatch.setattr("runner.sandbox.Served.wait", lambda one: seen.append(one))  # noqa: PLW0108
+    return seen
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["serve", "--help"]])
+def test_sandbox_says_how_it_is_used(words: list[str], line: Run) -> None:
+    said = line("sandbox", *words)
+    assert said.code == 0
+    assert said.out.startswith("declarest sandbox serve SERVICE\n")
+
+
+def test_a_served_sandbox_prints_an_address_that_takes_calls(
+    line: Run, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = []
+
+    def visit(served: sandbox.Served) -> None:
+        def ask() -> None:
+            words = urllib.request.Request(f"{served.address}/rest/1/sandbox/user.current", b"{}", method="POST")
+            words.add_header("Content-Type", "application/json")
+            with urllib.request.urlopen(words, timeout=5) as reply:
+                answers.append(json.load(reply))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr("runner.sandbox.Served.wait", visit)
+    said = line("sandbox", "serve", "bitrix24", "--port", "0", "--state", str(desk / "kept.sqlite"))
+    assert said.code == 0
+    assert said.out.startswith("http://127.0.0.1:")
+    assert said.out.endswith("/rest/1/sandbox/\n")
+    first, *rest = said.err.splitlines()
+    assert first == "this is the address of the sandbox's own account; stop with Ctrl-C"
+    assert answers[0]["result"]["NAME"] == "Anna"
+    assert len(rest) == 1
+    assert "user.current" in rest[0]
+    assert "/1/sandbox/" not in rest[0]
+    assert (desk / "kept.sqlite").exists()
+
+
+def test_a_service_without_pasted_addresses_prints_its_own(line: Run, desk: Path, served: list[sandbox.Served]) -> None:
+    folder = desk / "methods" / "letters"
+    folder.mkdir(parents=True)
+    service = (
+        "spec: 1\nservice: letters\ntitle: Letters\nprofile: {properties: {server: {type: string, format: uri}}}\n"
+        "auth: {none: {needs: [server], base: '{server}/'}}\nsandbox: {credentials: {server: 'http://{host}'}}\n"
+    )
+    (folder / "_service.yaml").write_text(service)
+    (folder / "ping.yaml").write_text("method: ping\nsummary: Say pong\neffect: read\n")
+    said = line("sandbox", "serve", "letters", "--port", "0")
+    assert said.out == f"{served[0].address}\n"
+    (folder / "_service.yaml").write_text(service.replace("}}}\n", "}}, accept: {link: ['{server}#{other}']}}\n", 1))
+    assert line("sandbox", "serve", "letters", "--port=0").out == f"{served[1].address}\n"
+
+
+def test_a_sandbox_that_can_not_keep_its_state_says_so(line: Run, desk: Path, served: list[sandbox.Served]) -> None:
+    (desk / "file").touch()
+    said = line("sandbox", "serve", "notes", "--port", "0", "--state", "file/kept.sqlite")
+    assert said.code == 0
+    assert "file/kept.sqlite" in said.err.splitlines()[0]
+
+
+def test_a_port_that_is_taken_is_told(line: Run, desk: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = line("sandbox", "serve", "notes", "--port", str(port))
+    assert said == (2, "", f"error: can't listen on 127.0.0.1:{port}: address already in use\n")
+
+
+def test_a_reset_forgets_what_was_stored(line: Run, desk: Path) -> None:
+    add = ["bitrix24", "im.chat.add", "--title", "A", "--sandbox"]
+    assert [line(*add).data, line(*add).data] == [1, 2]
+    assert line("sandbox", "reset", "bitrix24") == (0, "", "the sandbox of bitrix24 is as it was at first\n")
+    assert line(*add).data == 1
+    kept = [*add, "--state", "kept.sqlite"]
+    assert [line(*kept).data, line(*kept).data] == [1, 2]
+    assert line("sandbox", "reset", "bitrix24", "--state", "kept.sqlite").code == 0
+    assert line(*kept).data == 1
+
+
+def test_where_there_is_one_service_it_is_meant(line: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.folders.built_in", lambda what: "nowhere" if what == "methods" else built_in(what))
+    assert line("sandbox", "reset").err == "the sandbox of notes is as it was at first\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["srve", "notes"], "the sandbox can't 'srve'; did you mean serve?"),
+        (["fly"], "the sandbox can't 'fly'; serve or reset"),
+        (["serve"], "which service?; write declarest sandbox serve SERVICE"),
+        (["serve", "note"], "there is no service 'note'; did you mean notes?"),
+        (["serve", "notes", "bitrix24"], "the sandbox plays one service at a time, not notes bitrix24"),
+        (["serve", "notes", "--prt", "1"], "sandbox has no option --prt; did you mean --port?"),
+        (["serve", "notes", "--port", "x"], "--port takes a whole number from 0, not 'x'"),
+        (["serve", "notes", "--dry-run"], "sandbox has no option --dry-run; it has --methods, --state, --host, --port"),
+    ],
+)
+def test_a_slip_is_met_with_what_was_meant(words: list[str], told: str, line: Run) -> None:
+    assert line("sandbox", *words) == (2, "", f"error: {told}\n")

@@ -1,0 +1,175 @@
+"""One call as a conversation, answered by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runner import AuthError, LimitExceeded, ServiceError, TransportError
+from runner.dispatch import Call, Send, Session, Wait, converse, prepare
+from runner.response import Reply
+from runner.settings import SOURCES, Credentials
+
+if TYPE_CHECKING:
+    from runner.catalog import Catalog
+    from runner.dispatch import Conversation
+    from tests.conftest import Clock
+
+OK = Reply(200, {}, b'{"value": 7}')
+HURRY = Reply(429, {}, b'{"fault": {"code": "HURRY", "wait": 3}}')
+
+
+@pytest.fixture
+def session(catalog: Catalog, clock: Clock) -> Session:
+    return made(catalog, clock, token="t")
+
+
+def made(catalog: Catalog, clock: Clock, **fields: str) -> Session:
+    values: dict[str, Any] = {"scheme": "https", "host": "library.example", **fields}
+    account = Credentials(values, dict.fromkeys(values, SOURCES[0]))
+    return Session(account, lambda name: catalog.method("library", name), clock, lambda: 1.0)
+
+
+def call(catalog: Catalog, name: str, **values: Any) -> Call:
+    return Call(catalog.method("library", name), name, values)
+
+
+def sent(step: Send | Wait) -> str:
+    assert isinstance(step, Send)
+    return step.request.url.removeprefix("https://library.example/api/")
+
+
+def over(conversation: Conversation, reply: Reply) -> Any:
+    with pytest.raises(StopIteration) as end:
+        conversation.send(reply)
+    return end.value.value.value
+
+
+def test_a_call_sends_once_and_returns_the_answer(catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.get", id=1), session)
+    assert sent(next(steps)) == "books/1"
+    assert over(steps, OK) == 7
+
+
+def test_the_largest_answer_is_what_the_method_says(catalog: Catalog, session: Session) -> None:
+    for name, largest in (("book.cover.get", 1000), ("book.get", 32 * 2**20)):
+        step = next(converse(call(catalog, name, id=1), session))
+        assert isinstance(step, Send)
+        assert step.largest == largest
+
+
+def test_slow_down_is_obeyed(catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.lend", id=1), session)
+    next(steps)
+    step = steps.send(HURRY)
+    assert isinstance(step, Wait)
+    assert step.seconds == 3.0
+    assert sent(steps.send(None)) == "book.lend"
+    assert over(steps, OK) == 7
+
+
+def test_a_lost_answer_is_thrown_in_and_asked_for_again(catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.get", id=1), session)
+    next(steps)
+    step = steps.throw(TransportError("lost"))
+    assert isinstance(step, Wait)
+    assert step.seconds == 0.5
+    assert sent(steps.send(None)) == "books/1"
+
+
+def test_an_error_names_its_method(catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.lend", id=1), session)
+    next(steps)
+    with pytest.raises(TransportError) as caught:
+        steps.throw(TransportError("lost"))
+    assert caught.value.method == "book.lend"
+
+
+def test_no_wait_goes_beyond_the_deadline(catalog: Catalog, session: Session, clock: Clock) -> None:
+    steps = converse(call(catalog, "book.lend", id=1), session)
+    next(steps)
+    clock.now += 118
+    with pytest.raises(LimitExceeded) as caught:
+        steps.send(HURRY)
+    assert caught.value.code == "HURRY"
+
+
+def test_a_full_bucket_waits_before_the_first_send(catalog: Catalog, session: Session) -> None:
+    for _ in range(20):
+        session.book.wait(catalog.method("library", "ping"), session.credentials.values, session.clock())
+    steps = converse(call(catalog, "book.get", id=1), session)
+    step = next(steps)
+    assert isinstance(step, Wait)
+    assert step.seconds == pytest.approx(0.1)
+    assert sent(steps.send(None)) == "books/1"
+
+
+def test_a_limit_that_would_outlast_the_deadline_refuses_before_anything_is_sent(
+    catalog: Catalog, session: Session
+) -> None:
+    method = catalog.method("library", "book.get")
+    session.book.note(method, session.credentials.values, {"cost": {"seconds": 60, "free_at": 1_000_121}}, 0.0)
+    with pytest.raises(LimitExceeded, match="would hold this call for 121 s") as caught:
+        next(converse(call(catalog, "book.get", id=1), session))
+    assert caught.value.rejected
+
+
+def test_what_an_answer_cost_holds_the_next_call(catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.get", id=1), session)
+    next(steps)
+    over(steps, Reply(200, {}, b'{"value": 7, "cost": {"seconds": 61, "free_at": 1000010}}'))
+    step = next(converse(call(catalog, "book.get", id=1), session))
+    assert isinstance(step, Wait)
+    assert step.seconds == 10.0
+
+
+def test_a_first_call_is_made_once_for_many(catalog: Catalog, clock: Clock) -> None:
+    session = made(catalog, clock, card="paper")
+    steps = converse(call(catalog, "book.get", id=1), session)
+    assert sent(next(steps)) == "desk.open"
+    assert sent(steps.send(Reply(200, {}, b'{"value": {"session": "s"}}'))) == "books/1"
+    assert over(steps, OK) == 7
+    assert sent(next(converse(call(catalog, "book.get", id=2), session))) == "books/2"
+
+
+def test_a_first_call_that_is_lost_is_made_again_like_any_other(catalog: Catalog, clock: Clock) -> None:
+    session = made(catalog, clock, card="paper")
+    steps = converse(call(catalog, "book.get", id=1), session)
+    assert sent(next(steps)) == "desk.open"
+    assert isinstance(steps.throw(TransportError("lost", outcome="not sent")), Wait)
+    assert sent(steps.send(None)) == "desk.open"
+
+
+def test_a_session_that_is_over_is_opened_again_even_for_a_write(catalog: Catalog, clock: Clock) -> None:
+    session = made(catalog, clock, card="paper")
+    session.kept["desk"] = {"session": "old"}
+    steps = converse(call(catalog, "visit.add"), session)
+    assert sent(next(steps)) == "visit.add"
+    over_it = Reply(401, {}, b'{"fault": {"code": "NO_CARD"}}')
+    assert sent(steps.send(over_it)) == "desk.open"
+    assert sent(steps.send(Reply(200, {}, b'{"value": {"session": "new"}}'))) == "visit.add"
+    with pytest.raises(AuthError):
+        steps.send(over_it)
+
+
+@pytest.mark.parametrize("code", ["NO_RIGHT", "BAD_INPUT"])
+def test_another_refusal_does_not_open_a_session_again(catalog: Catalog, clock: Clock, code: str) -> None:
+    session = made(catalog, clock, card="paper")
+    session.kept["desk"] = {"session": "s"}
+    steps = converse(call(catalog, "ping"), session)
+    next(steps)
+    with pytest.raises(ServiceError):
+        steps.send(Reply(403, {}, json.dumps({"fault": {"code": code}}).encode()))
+    assert session.kept == {"desk": {"session": "s"}}
+
+
+def test_a_request_can_be_prepared_before_a_first_call(catalog: Catalog, clock: Clock) -> None:
+    found = prepare(call(catalog, "ping"), made(catalog, clock, card="paper"))
+    assert found.headers["X-Session"] == "***"
+
+
+def test_a_request_of_a_next_page_is_prepared_at_its_address(catalog: Catalog, session: Session) -> None:
+    method = catalog.method("library", "shelf.tree")
+    assert prepare(Call(method, "shelf.tree", {}, "?page=2"), session).url.endswith("/api/shelves?page=2")

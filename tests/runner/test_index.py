@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import md5
+from itertools import count
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+from runner import compiler, index
+
+SERVICE = "spec: 1\nservice: {0}\ntitle: {0}\nauth: {{open: {{base: x}}}}\n"
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def write(root: Path) -> Write:
+    """Writes a file of the root."""
+
+    def written(path: str, text: str) -> Path:
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return written
+
+
+def method(name: str, summary: str = "Do it", more: str = "") -> str:
+    return f"method: {name}\nsummary: {summary}\neffect: read\n{more}"
+
+
+def built(root: Path) -> index.Tree:
+    return compiler.build(str(root), str(root.parent / "cache"), "1")
+
+
+def again(root: Path, version: str = "1") -> index.Tree | None:
+    return index.read(str(root), str(root.parent / "cache"), version)
+
+
+def settled(root: Path) -> None:
+    """Let the folders have been changed a while ago."""
+    for folder, _, _ in os.walk(root):
+        os.utime(folder, ns=(1, 10**18))
+
+
+def test_what_was_written_is_read_again(root: Path, write: Write) -> None:
+    write("toy/_service.yaml", SERVICE.format("toy"))
+    write("toy/box/box.Add.yaml", method("box.Add", more="params: {SIZE: {}}"))
+    settled(root)
+    built(root)
+    tree = again(root)
+    assert tree is not None
+    row = tree.method("toy", "BOX.add")
+    assert row is not None
+    assert (row.name, row.summary, row.effect, row.file) == ("box.Add", "Do it", "read", "toy/box/box.Add.yaml")
+    assert row.words == "box.add do it size"
+    assert tree.text(row.offset, row.length).startswith(b'{"method":"box.Add"')
+    assert [one.name for one in tree.methods("toy")] == ["box.Add"]
+    assert tree.current()
+    assert tree.fresh(row)
+
+
+def test_names_are_found_by_their_beginning(root: Path, write: Write) -> None:
+    for name in ("Box.add", "box.get", "lid"):
+        write(f"toy/{name}.yaml", method(name))
+    tree = built(root)
+    assert list(tree.starting("M", "toy", "box.")) == ["Box.add", "box.get"]
+    assert list(tree.starting("M", "toy", "pen")) == []
+
+
+def test_a_name_is_found_whole(root: Path, write: Write) -> None:
+    write("toy/box.add.yaml", method("box.add"))
+    tree = built(root)
+    assert tree.method("toy", "box.ad") is None
+    assert tree.method("toy", "box.addd") is None
+    assert tree.method("to", "box.add") is None
+
+
+def test_a_tree_keeps_what_it_read_when_the_file_is_replaced(root: Path, write: Write) -> None:
+    write("toy/a.yaml", method("a", "First"))
+    write("toy/b.yaml", method("b", "Second"))
+    built(root)
+    tree = again(root)
+    assert tree is not None
+    write("toy/a.yaml", method("a", "First, and with many more words than it had before"))
+    built(root)
+    row = tree.method("toy", "b")
+    assert row is not None
+    assert b"Second" in tree.text(row.offset, row.length)
+
+
+def test_a_folder_that_has_just_changed_is_looked_at_again(root: Path, write: Write) -> None:
+    write("toy/a.yaml", method("a"))
+    assert not built(root).current()
+    settled(root)
+    assert built(root).current()
+
+
+def test_a_file_that_comes_or_goes_makes_the_index_old(root: Path, write: Write) -> None:
+    file = write("toy/a.yaml", method("a"))
+    settled(root)
+    tree = built(root)
+    write("toy/b.yaml", method("b"))
+    assert not tree.current()
+    settled(root)
+    tree = built(root)
+    file.unlink()
+    assert not tree.current()
+
+
+def test_a_folder_that_goes_makes_the_index_old(root: Path, write: Write) -> None:
+    write("toy/deep/a.yaml", method("a"))
+    settled(root)
+    tree = built(root)
+    (root / "toy/deep/a.yaml").unlink()
+    (root / "toy/deep").rmdir()
+    settled(root)
+    assert not tree.current()
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("toy/_service.yaml", SERVICE.format("toy")),
+        ("toy/_types/id.yaml", "types: {id: {type: integer}}"),
+        ("toy/x.overlay.yaml", "methods: {a: {summary: x}}"),
+        ("toy/broken.yaml", "method: a"),
+    ],
+)
+def test_a_common_or_broken_file_that_is_edited_in_place_makes_the_index_old(
+    path: str, text: str, root: Path, write: Write
+) -> None:
+    write(path, text)
+    settled(root)
+    tree = built(root)
+    assert tree.current()
+    with (root / path).open("a", encoding="utf-8") as file:
+        file.write("\n# more\n")
+    assert not tree.current()
+
+
+def test_a_method_that_is_edited_in_place_is_no_longer_fresh(root: Path, write: Write) -> None:
+    write("toy/a.yaml", method("a"))
+    settled(root)
+    tree = built(root)
+    row = tree.method("toy", "a")
+    assert row is not None
+    write("toy/a.yaml", method("a", "Do that"))
+    assert tree.current()
+    assert not tree.fresh(row)
+
+
+def test_a_file_that_is_not_there_has_no_stamp(tmp_path: Path) -> None:
+    assert index.stamp(str(tmp_path / "none")) == (0, 0)
+
+
+def test_an_index_of_another_version_is_not_read(root: Path, write: Write) -> None:
+    write("toy/a.yaml", method("a"))
+    built(root)
+    assert again(root) is not None
+    assert again(root, "2") is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"\n" * 200,
+        lambda content: b"something else altogether" * 20,
+        lambda content: content[:50],
+        lambda content: content[:110],
+        lambda content: content[:-1],
+        lambda content: content + b"x",
+        lambda content: content.replace(b"declarest-index 1", b"declarest-index 2"),
+        lambda content: index.MAGIC + b"\n",
+        lambda content: bytes(len(content)),
+        lambda content: index.MAGIC + b"x" * (index.FIRST - len(index.MAGIC)) + content[index.FIRST :],
+    ],
+)
+def test_a_damaged_index_is_not_read(damage: Callable[[bytes], bytes], root: Path, write: Write) -> None:
+    write("toy/a.yaml", method("a"))
+    built(root)
+    path = Path(index.place(str(root), str(root.parent / "cache")))
+    path.write_bytes(damage(path.read_bytes()))
+    assert again(root) is None
+
+
+def test_without_a_cache_there_is_nothing_to_read(root: Path) -> None:
+    assert again(root) is None
+
+
+def test_the_file_of_an_index_is_named_after_its_project() -> None:
+    assert index.place("/work/acme/methods", "cache").startswith(os.path.join("cache", "acme-"))
+    assert index.place("/methods", "cache").startswith(os.path.join("cache", "root-"))
+
+
+def colliding(folder: Path) -> tuple[Path, Path]:
+    """Two names of folders whose checksums are the same."""
+    seen: dict[int, str] = {}
+    start = crc32(os.fsencode(f"{folder}{os.sep}"))
+    for number in count():
+        name = md5(str(number).encode(), usedforsecurity=False).hexdigest()
+        if (twin := seen.setdefault(crc32(name.encode(), start), name)) != name:
+            return folder / twin, folder / name
+    raise AssertionError
+
+
+def test_two_folders_of_one_checksum_do_not_take_one_another_for_themselves(tmp_path: Path) -> None:
+    one, two = colliding(tmp_path)
+    for root, name in ((one, "a"), (two, "b")):
+        (root / "toy").mkdir(parents=True)
+        (root / "toy" / f"{name}.yaml").write_text(method(name), encoding="utf-8")
+    settled(one)
+    os.utime(two / "toy", ns=(1, 10**18 + 1))
+    cache = str(tmp_path / "cache")
+    compiler.build(str(one), cache, "1")
+    assert index.place(str(one), cache) == index.place(str(two), cache)
+    wrong = index.read(str(two), cache, "1")
+    assert wrong is None or not wrong.current()
+    tree = compiler.build(str(two), cache, "1", wrong)
+    assert [row.name for row in tree.methods("toy")] == ["b"]
+
+
+def test_two_processes_may_build_one_index_at_once(root: Path, write: Write) -> None:
+    for number in range(60):
+        write(f"toy/m{number}.yaml", method(f"m{number}"))
+    settled(root)
+    code = (
+        "import sys; from runner import compiler; root, cache = sys.argv[1:]; "
+        "tree = compiler.build(root, cache, '1'); print(len(list(tree.methods('toy'))))"
+    )
+    command = [sys.executable, "-c", code, str(root), str(root.parent / "cache")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0] for process in processes] == ["60\n", "60\n"]
+    tree = again(root)
+    assert tree is not None
+    assert tree.current()
+    assert len(list(tree.methods("toy"))) == 60
+    assert len(os.listdir(root.parent / "cache")) == 1
+
+
+def found(trees: list[index.Tree], words: str, service: str = "", lang: str = "") -> list[str]:
+    return [row.name for row in index.search(trees, words, service, lang)]
+
+
+@pytest.fixture
+def library(root: Path, write: Write) -> index.Tree:
+    write("toy/box.add.yaml", method("box.add", "Make a new box", "params: {COLOUR: {}}"))
+    write("toy/box.list.yaml", method("box.list", "Show every box"))
+    write("toy/toolbox.add.yaml", method("toolbox.add", "Make a place for tools"))
+    write("toy/lid.yaml", method("lid", "Close a box"))
+    write("pen/pen.add.yaml", method("pen.add", "Make a pen"))
+    write(
+        "toy/ru.overlay.yaml",
+        """
+lang: ru
+methods:
+  box.add: {summary: Создать коробку}
+  box.*: {summary: Работать с коробкой}
+  LID: {summary: Закрыть коробку}
+""",
+    )
+    write("toy/ru2.overlay.yaml", "lang: ru\nmethods: {lid: {description: Подробнее}, box.list: {description: x}}")
+    write("toy/a.ru.overlay.yaml", "lang: ru\nmethods: {lid: {description: Раньше всех}}")
+    return built(root)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("box", ["box.add", "box.list", "toolbox.add", "lid"]),
+        ("BOX Add", ["box.add", "toolbox.add"]),
+        ("add", ["box.add", "pen.add", "toolbox.add"]),
+        ("new colour", ["box.add"]),
+        ("close", ["lid"]),
+        ("коробку", ["lid", "box.add"]),
+        ("закрыть КОРОБКУ", ["lid"]),
+        ("работать", []),
+        ("nothing at all", []),
+        ("read", []),
+        ("", []),
+        ("  ", []),
+    ],
+)
+def test_methods_are_found_by_every_word_the_nearest_first(words: str, names: list[str], library: index.Tree) -> None:
+    assert found([library], words) == names
+
+
+def test_a_search_may_be_held_to_one_service(library: index.Tree) -> None:
+    assert found([library], "make", "pen") == ["pen.add"]
+    assert found([library], "make", "none") == []
+
+
+def test_what_is_found_is_shown_in_the_wanted_language(library: index.Tree) -> None:
+    (row,) = index.search([library], "close", lang="ru")
+    assert row.summary == "Закрыть коробку"
+    (row,) = index.search([library], "close", lang="de")
+    assert row.summary == "Close a box"
+    (row,) = index.search([library], "every", lang="ru")
+    assert row.summary == "Show every box"
+
+
+def test_words_of_a_method_that_another_folder_hides_do_not_count(tmp_path: Path, library: index.Tree) -> None:
+    (tmp_path / "mine/toy").mkdir(parents=True)
+    (tmp_path / "mine/toy/lid.yaml").write_text(method("lid", "Open it"), encoding="utf-8")
+    mine = compiler.build(str(tmp_path / "mine"), str(tmp_path / "cache"), "1")
+    assert found([mine, library], "close") == []
+    assert found([mine, library], "open") == ["lid"]

@@ -1,0 +1,476 @@
+"""The network, on real sockets: whatever a server does, a reply or an error of ours comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+import socket
+import ssl
+import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import trustme
+
+from runner import CallError, RunnerError, TransportError
+from runner.request import Request
+from runner.transport import AsyncTransport, Transport, fetch, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runner.response import Reply
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+MIB = 2**20
+KINDS = ["sync", "async"]
+
+
+def length(head: bytes) -> int:
+    """The length that a request announces for its body."""
+    found = re.search(rb"(?i)content-length: (\d+)", head)
+    return int(found[1]) if found else 0
+
+
+class Server:
+    """A server on this machine that says, byte for byte, what a test wants, and remembers what it heard."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.heard: list[bytes] = []
+        self.says: Callable[[socket.socket], None] = lambda peer: peer.sendall(OK)
+        self.over = threading.Event()
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._threads = [threading.Thread(target=self._listen)]
+        self._threads[0].start()
+
+    def _listen(self) -> None:
+        while True:
+            peer, _ = self._socket.accept()
+            if self.over.is_set():
+                peer.close()
+                return
+            self._threads.append(threading.Thread(target=self._answer, args=(peer,)))
+            self._threads[-1].start()
+
+    def _answer(self, peer: socket.socket) -> None:
+        with suppress(OSError), closing(peer):
+            if self._context:
+                peer = self._context.wrap_socket(peer, server_side=True)
+            with closing(peer):
+                if self.hear(peer):
+                    self.says(peer)
+
+    def hear(self, peer: socket.socket) -> bytes:
+        """One whole request, nothing where the peer has gone. A byte that is left unread would reset the connection."""
+        whole = b""
+        while b"\r\n\r\n" not in whole or len(whole.partition(b"\r\n\r\n")[2]) < length(whole):
+            part = peer.recv(65536)
+            if not part:
+                return b""
+            whole += part
+        self.heard.append(whole)
+        return whole
+
+    def say(self, *parts: bytes) -> None:
+        """Answer with these bytes and close."""
+        self.says = lambda peer: peer.sendall(b"".join(parts))
+
+    def body(self, body: bytes, *heads: str, status: str = "200 OK") -> None:
+        """Answer with this body and close."""
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *heads]
+        self.say("\r\n".join([*lines, "", ""]).encode(), body)
+
+    def stay(self, _: socket.socket) -> None:
+        """Say nothing until the test is over."""
+        self.over.wait(5)
+
+    def url(self, path: str = "/s3cret/x", scheme: str = "http", host: str = "127.0.0.1") -> str:
+        """An address of this server."""
+        return f"{scheme}://{host}:{self.port}{path}"
+
+    def close(self) -> None:
+        """Let every answer end, and stop."""
+        self.over.set()
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        for thread in self._threads:
+            thread.join(5)
+        self._socket.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with closing(Server()) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[Server]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    with closing(Server(context)) as one:
+        yield one
+
+
+def request(url: str, verb: str = "POST", body: bytes | None = b"{}") -> Request:
+    face = Request(verb, url.replace("s3cret", "***"), {}, body)
+    return Request(verb, url, {"X-A": "1"}, body, lambda: face)
+
+
+def ask(kind: str, made: Request, largest: int = MIB, timeout: float = 5.0, inner: Any = None) -> Reply:
+    if kind == "sync":
+        with closing(Transport(timeout=timeout, inner=inner)) as wire:
+            return wire.send(made, largest)
+
+    async def itself() -> Reply:
+        wire = AsyncTransport(timeout=timeout, inner=inner)
+        try:
+            return await wire.send(made, largest)
+        finally:
+            await wire.close()
+
+    return asyncio.run(itself())
+
+
+def failed(kind: str, made: Request, **words: Any) -> TransportError:
+    with pytest.raises(TransportError) as caught:
+        ask(kind, made, **words)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_request_arrives_and_its_reply_comes_back(kind: str, server: Server) -> None:
+    server.body(b"\xffhi", "X-Answer: Yes", status="201 Created")
+    reply = ask(kind, request(server.url(), body=b'{"a":1}'))
+    assert (reply.status, reply.headers["x-answer"], reply.body) == (201, "Yes", b"\xffhi")
+    heard = server.heard[0].lower()
+    assert heard.startswith(b"post /s3cret/x http/1.1\r\n")
+    assert b"user-agent: declarest/" in heard
+    assert b"x-a: 1\r\n" in heard
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"\xff\xfe"])
+def test_a_body_of_any_content_is_a_reply(kind: str, server: Server, body: bytes) -> None:
+    server.body(body, status="502 Bad Gateway")
+    assert (ask(kind, request(server.url())).status, ask(kind, request(server.url())).body) == (502, body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_is_unpacked(kind: str, server: Server) -> None:
+    server.body(gzip.compress(b"hello" * 100), "Content-Encoding: gzip")
+    assert ask(kind, request(server.url())).body == b"hello" * 100
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_redirect_is_not_followed(kind: str, server: Server) -> None:
+    server.body(b"", f"Location: {server.url('/other')}", status="302 Found")
+    reply = ask(kind, request(server.url()))
+    assert (reply.status, reply.headers["location"]) == (302, server.url("/other"))
+    assert len(server.heard) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_connection_is_kept_for_the_next_request(kind: str, server: Server) -> None:
+    peers = []
+
+    def twice(peer: socket.socket) -> None:
+        peers.append(peer)
+        peer.sendall(OK)
+        server.hear(peer)
+        peer.sendall(OK)
+
+    server.says = twice
+    if kind == "sync":
+        with closing(Transport()) as wire:
+            assert [wire.send(request(server.url()), MIB).body for _ in range(2)] == [b"hi", b"hi"]
+    else:
+
+        async def both() -> list[bytes]:
+            wire = AsyncTransport()
+            found = [(await wire.send(request(server.url()), MIB)).body for _ in range(2)]
+            await wire.close()
+            return found
+
+        assert asyncio.run(both()) == [b"hi", b"hi"]
+    assert len(peers) == 1
+
+
+def test_many_threads_share_one_transport(server: Server) -> None:
+    server.body(b"hi")
+    with closing(Transport()) as wire, ThreadPoolExecutor(8) as pool:
+        bodies = list(pool.map(lambda n: wire.send(request(server.url(f"/{n}")), MIB).body, range(24)))
+    assert bodies == [b"hi"] * 24
+    assert len({head.split()[1] for head in server.heard}) == 24
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_announces_too_much_is_not_read(kind: str, server: Server) -> None:
+    server.say(b"HTTP/1.1 200 OK\r\nContent-Length: 52428800\r\n\r\n", b"x" * 1000)
+    error = failed(kind, request(server.url()))
+    assert str(error) == f"127.0.0.1:{server.port}: the answer is larger than 1 MiB; ask for fewer rows or fields"
+    assert error.status == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_to_head_announces_what_it_does_not_bring(kind: str, server: Server) -> None:
+    server.say(b"HTTP/1.1 200 OK\r\nContent-Length: 52428800\r\n\r\n")
+    assert ask(kind, request(server.url(), "HEAD", None)).body == b""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_without_an_end_is_read_as_far_as_it_may_be(kind: str, server: Server) -> None:
+    said = [0]
+
+    def endless(peer: socket.socket) -> None:
+        peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(50):
+            peer.sendall(b"100000\r\n" + b"x" * MIB + b"\r\n")
+            said[0] += 1
+        peer.sendall(b"0\r\n\r\n")
+
+    server.says = endless
+    assert "larger than 1 MiB" in str(failed(kind, request(server.url())))
+    server.close()
+    assert said[0] < 50
+    server.close = lambda: None  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{",
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+    ],
+)
+def test_an_answer_that_is_not_whole_is_none(kind: str, server: Server, said: bytes) -> None:
+    server.say(said)
+    error = failed(kind, request(server.url()))
+    assert error.outcome == "unknown"
+    assert "broke the connection off" in str(error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_connection_that_is_reset_is_no_answer(kind: str, server: Server) -> None:
+    def reset(peer: socket.socket) -> None:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    server.says = reset
+    error = failed(kind, request(server.url()))
+    assert (error.outcome, error.kind, error.exit_code) == ("unknown", "network", 5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_slow_answer_may_have_been_acted_upon(kind: str, server: Server) -> None:
+    server.says = server.stay
+    error = failed(kind, request(server.url()), timeout=0.05)
+    assert error.outcome == "unknown"
+    assert "took too long to answer; the service may have acted" in str(error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_port_where_nobody_listens_was_not_reached(kind: str) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as closed:
+        port = closed.getsockname()[1]
+    error = failed(kind, request(f"http://127.0.0.1:{port}/s3cret"))
+    assert error.outcome == "not sent"
+    if kind == "sync":
+        assert str(error) == f"127.0.0.1:{port} refuses connections: nothing listens there"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_host_that_there_is_not_was_not_reached(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = failed(kind, request("http://nowhere.invalid/s3cret"))
+    assert error.outcome == "not sent"
+    if kind == "sync":
+        assert "the host nowhere.invalid is not known" in str(error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_certificate_that_nobody_trusts_is_refused(kind: str, secure: Server) -> None:
+    error = failed(kind, request(secure.url(scheme="https", host="localhost")))
+    assert error.outcome == "not sent"
+    assert f"localhost:{secure.port} has no certificate that can be trusted" in str(error)
+    assert secure.heard == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_certificate_that_the_environment_trusts_is_taken(
+    kind: str, secure: Server, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    assert ask(kind, request(secure.url(scheme="https", host="localhost"))).body == b"hi"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_packing_that_is_broken_is_no_answer(kind: str, server: Server) -> None:
+    server.body(b"no gzip", "Content-Encoding: gzip")
+    assert "can't be unpacked" in str(failed(kind, request(server.url())))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_proxy_stands_between_this_machine_and_itself(
+    kind: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9/")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9/")
+    assert ask(kind, request(server.url())).body == b"hi"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_stands_before_other_hosts(kind: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url("/"))
+    assert ask(kind, request("http://library.example/a")).body == b"hi"
+    assert server.heard[0].startswith(b"POST http://library.example/a HTTP/1.1")
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "fetch"])
+@pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "gopher://a.example/"), ("SSL_CERT_FILE", "/nowhere.pem")])
+def test_a_surrounding_that_is_no_good_is_named(
+    kind: str, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(CallError, match="the proxy or the certificates that the environment names can't be used"):
+        fetch("https://a.example/") if kind == "fetch" else ask(kind, request("https://a.example/"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("url", ["ftp://a.example/s3cret", "http://a\x00.example/", "/s3cret", "http://a.example:x/"])
+def test_an_address_that_is_none_is_an_error_of_the_call(kind: str, url: str) -> None:
+    with pytest.raises(CallError, match=r"is no address of a web service; it begins with https://") as caught:
+        ask(kind, request(url))
+    assert "s3cret" not in str(caught.value)
+
+
+def errors() -> list[Exception]:
+    """One of every error that the HTTP library has."""
+    found: list[Exception] = []
+    made = httpx.Request("GET", "https://a.example/s3cret")
+    special: dict[type, Exception] = {
+        httpx.HTTPStatusError: httpx.HTTPStatusError("no", request=made, response=httpx.Response(500)),
+        httpx.StreamConsumed: httpx.StreamConsumed(),
+        httpx.StreamClosed: httpx.StreamClosed(),
+        httpx.ResponseNotRead: httpx.ResponseNotRead(),
+        httpx.RequestNotRead: httpx.RequestNotRead(),
+    }
+    for name in httpx.__all__:
+        kind = getattr(httpx, name)
+        if isinstance(kind, type) and issubclass(kind, Exception) and kind is not httpx.CookieConflict:
+            found.append(special.get(kind) or kind("https://a.example/s3cret failed"))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("error", errors(), ids=lambda error: type(error).__name__)
+def test_no_error_of_the_library_gets_through(kind: str, error: Exception) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    with pytest.raises(RunnerError) as caught:
+        ask(kind, request("https://a.example/s3cret"), inner=httpx.MockTransport(fail))
+    assert isinstance(caught.value, TransportError | CallError)
+    assert "a.example" in str(caught.value)
+    if not isinstance(error, httpx.ConnectError):
+        assert "s3cret" not in str(caught.value)
+
+
+def test_every_kind_of_error_was_tried() -> None:
+    assert len(errors()) > 25
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (httpx.ConnectTimeout(""), "not sent"),
+        (httpx.ConnectError(""), "not sent"),
+        (httpx.PoolTimeout(""), "not sent"),
+        (httpx.ProxyError(""), "not sent"),
+        (httpx.ReadTimeout(""), "unknown"),
+        (httpx.WriteTimeout(""), "unknown"),
+        (httpx.ReadError(""), "unknown"),
+        (httpx.WriteError(""), "unknown"),
+        (httpx.RemoteProtocolError(""), "unknown"),
+        (httpx.TooManyRedirects(""), "unknown"),
+    ],
+)
+def test_an_error_says_whether_the_service_may_have_acted(error: Exception, outcome: str) -> None:
+    found = translated(request("https://a.example/"), error)
+    assert isinstance(found, TransportError)
+    assert found.outcome == outcome
+
+
+def test_a_connection_that_fails_for_a_reason_of_its_own_names_it() -> None:
+    found = translated(request("https://a.example/"), httpx.ConnectError("[Errno 113] No route to host"))
+    assert str(found) == "a.example can't be reached: [Errno 113] No route to host"
+    assert str(translated(request("https://a.example/"), httpx.ConnectError(""))).endswith("reached: no connection")
+
+
+def test_a_file_is_fetched_from_an_address(server: Server) -> None:
+    server.body(b"\x89PNG")
+    assert fetch(server.url("/a.png")) == b"\x89PNG"
+    assert server.heard[0].startswith(b"GET /a.png ")
+
+
+def test_a_fetch_follows_redirects(server: Server) -> None:
+    def moved(peer: socket.socket) -> None:
+        first = len(server.heard) == 1
+        head = f"HTTP/1.1 302 Found\r\nLocation: {server.url('/b')}\r\n" if first else "HTTP/1.1 200 OK\r\n"
+        peer.sendall(f"{head}Content-Length: 1\r\nConnection: close\r\n\r\nb".encode())
+
+    server.says = moved
+    assert fetch(server.url("/a")) == b"b"
+
+
+@pytest.mark.parametrize("url", ["a.png", "file:///etc/hosts", "ftp://a.example/a"])
+def test_only_a_web_address_is_fetched(url: str) -> None:
+    with pytest.raises(CallError, match="is no web address"):
+        fetch(url)
+
+
+def test_a_fetch_that_is_refused_says_so(server: Server) -> None:
+    server.body(b"no", status="404 Not Found")
+    with pytest.raises(CallError, match=r"can't fetch .*: it answers 404"):
+        fetch(server.url("/a"))
+
+
+def test_a_fetch_of_too_much_stops(server: Server) -> None:
+    server.body(b"x" * (MIB + 1))
+    with pytest.raises(CallError, match="is larger than 1 MiB"):
+        fetch(server.url("/a"), largest=MIB)
+
+
+def test_a_fetch_that_is_slow_says_so(server: Server) -> None:
+    server.says = server.stay
+    with pytest.raises(CallError, match="it did not answer in time"):
+        fetch(server.url("/a"), timeout=0.05)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/a", "http://a.example:x/"])
+def test_a_fetch_that_fails_says_why(url: str) -> None:
+    with pytest.raises(CallError, match="can't fetch http"):
+        fetch(url)
