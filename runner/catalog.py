@@ -183,13 +183,14 @@ class Catalog:
         """The patches of the overlays that name a method, the one that wins last, with the file of each."""
         from fnmatch import fnmatchcase
 
+        langs = {"-", self.lang} - {""}
         for tree in reversed(self.trees):
-            for cells in tree.rows("O", service):
-                if cells[2] in {"-", self.lang} and fnmatchcase(name.lower(), cells[3]):
-                    yield (
-                        json.loads(tree.text(int(cells[4]), int(cells[5]))),
-                        os.path.join(tree.root, cells[6]),
-                    )
+            found = [cells for cells in tree.rows("G", service) if fnmatchcase(name.lower(), cells[3])]
+            found += [cells for lang in langs for cells in tree.rows("O", service, lang, name.lower())]
+            for cells in sorted(found, key=lambda cells: int(cells[4])):  # in the order of files and of their lines
+                if cells[2] in langs:
+                    text = tree.text(int(cells[4]), int(cells[5]))
+                    yield json.loads(text), os.path.join(tree.root, cells[6])
 
     def _overlaid(self, service: str, name: str, data: Json) -> Json:
         for patch, origin in self._patches(service, name):

@@ -142,13 +142,15 @@ class _Writer:
 
     def __init__(self, root: str, old: index.Tree | None) -> None:
         self.root, self.old = root, old
-        self.rows: list[tuple[str, ...]] = []
+        self.rows: list[tuple[tuple[str, ...], frozenset[str]]] = []
         self.blobs = bytearray()
         self.kept = {cells[10]: cells for cells in old.rows("M")} if old else {}
         self.seen: dict[tuple[str, str], str] = {}
 
-    def row(self, *cells: object) -> None:
-        self.rows.append(tuple(str(cell).replace("\t", " ").replace("\n", " ") for cell in cells))
+    def row(self, *cells: object, words: str = "") -> None:
+        """A row of the table, and the words by which it is found."""
+        clean = tuple(str(cell).replace("\t", " ").replace("\n", " ") for cell in cells)
+        self.rows.append((clean, frozenset(words.lower().split())))
 
     def value(self, data: object) -> tuple[int, int]:
         return self.text(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode())
@@ -158,38 +160,52 @@ class _Writer:
         self.blobs += text
         return offset, len(text)
 
-    def method(self, cells: list[str], path: Path) -> None:
+    def method(self, cells: list[str], data: Json, path: Path) -> None:
         """A method's row; a name that stands in two files of one folder is an error of the second."""
         name = (cells[1], cells[2])
         if name in self.seen:
             raise SpecError(f"{cells[3]} is already described in {self.seen[name]}", where=str(path))
         self.seen[name] = cells[10]
-        self.row(*cells)
+        self.row(*cells, words=" ".join([cells[3], data["summary"], *data.get("params", {})]))
 
     def broken(self, service: str, file: str, error: SpecError) -> None:
         self.row("X", service, file, str(error))
 
     def table(self) -> bytes:
-        order = "DPSTMAOX"
-        lines = sorted(self.rows, key=lambda cells: (order.index(cells[0]), cells[1:3]))
-        return ("\n" + "".join("\t".join(cells) + "\n" for cells in lines)).encode(errors="backslashreplace")
+        """The rows as lines, in the order of their bytes: names are found by halving, words by their places."""
+        lines = sorted(("\t".join(cells).encode(errors="backslashreplace"), words) for cells, words in self.rows)
+        places: dict[str, list[str]] = {}
+        at = 0
+        for line, words in lines:
+            for word in words:
+                places.setdefault(word, []).append(str(at))
+            at += len(line) + 1
+        for word, found in sorted(places.items()):
+            offset, length = self.text(" ".join(found).encode())
+            lines.append((f"W\t{word}\t{offset}\t{length}".encode(errors="backslashreplace"), frozenset()))
+        return b"".join(line + b"\n" for line, _ in sorted(lines))
 
 
 def build(root: str, cache: str, version: str, old: index.Tree | None = None) -> index.Tree:
     """The index of a root, written to the cache where that can be written. What did not change is not read again."""
     writer = _Writer(root, old)
     now = time.time_ns()
+    times: list[str] = []
+    folders: list[str] = []
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith((".", "__")))
         changed = os.stat(folder).st_mtime_ns
-        writer.row("D", changed if now - changed > _SETTLED else 0, os.path.relpath(folder, root))
+        times.append(str(changed if now - changed > _SETTLED else 0))
+        folders.append(os.path.relpath(folder, root))
         service = os.path.relpath(folder, root).split(os.sep)[0]
         for name in sorted(files):
             if service != "." and name.endswith(".yaml") and not name.startswith("."):
                 _add(writer, service, Path(folder, name))
-    table, blobs = writer.table(), bytes(writer.blobs)
-    _save(index.place(root, cache), index.head(root, version, table, blobs) + table + blobs)
-    return index.Tree(root, table, blobs)
+    writer.row("D", " ".join(times), *folders)
+    table = writer.table()
+    content = index.head(root, version, len(writer.blobs), len(table)) + table + bytes(writer.blobs)
+    _save(index.place(root, cache), content)
+    return index.Tree(root, content)
 
 
 def _save(path: str, content: bytes) -> None:
@@ -260,7 +276,10 @@ def read_part(path: Path, shown: str) -> Json:
 def _add_overlay(writer: _Writer, service: str, path: Path, file: str) -> None:
     for glob, patch, lang in overlay(read(path, "overlay", str(path))):
         summary = str(patch.get("summary") or "")
-        writer.row("O", service, lang, glob.lower(), *writer.value(patch), file, summary, summary.lower())
+        if set("*?[") & set(glob):
+            writer.row("G", service, lang, glob.lower(), *writer.value(patch), file)
+            continue
+        writer.row("O", service, lang, glob.lower(), *writer.value(patch), file, summary, words=summary)
 
 
 def overlay(data: Json) -> Iterator[tuple[str, Json, str]]:
@@ -278,12 +297,11 @@ def _add_method(writer: _Writer, service: str, path: Path, file: str, times: tup
     if writer.old and cells and (int(cells[6]), int(cells[7])) == times:
         text = writer.old.text(int(cells[8]), int(cells[9]))
         cells[8], cells[9] = map(str, writer.text(text))
-        writer.method(cells, path)
+        writer.method(cells, json.loads(text), path)
         return
     data = read(path, "method", str(path))
     name = data["method"] + (f"@{data['variant']}" if "variant" in data else "")
     marks = ("r" if "path" in data.get("request", {}) else "") + ("d" if data.get("deprecated") else "")
-    words = " ".join([name, data["summary"], *data.get("params", {})]).lower()
     place = writer.value(data)
     cells = ["M", service, name.lower(), name, data["effect"], marks, *map(str, (*times, *place)), file]
-    writer.method([*cells, data["summary"], words], path)
+    writer.method([*cells, data["summary"]], data, path)

@@ -1,17 +1,22 @@
 """The compiled catalogue of one folder of methods: a table of names in front, one JSON value per name behind.
 
-Reading it imports nothing but `os`: a name is found by a scan of bytes, and only the value behind it is parsed.
-The file is read at once, since another process may put a newer one in its place at any time. `compiler` writes
-it. A folder is known to be unchanged when none of its directories' times has moved; a method's own file is
-compared by whoever reads the method, so that an edit in place is seen as well.
+Reading it imports next to nothing. The file is mapped, not read: a name is found by halving the table, and only
+the value behind it is parsed, so ten thousand methods cost what twenty do. A mapped file stays what it was
+when another process puts a newer one in its place. `compiler` writes it. A folder is known to be unchanged when
+none of its directories' times has moved; a method's own file is compared by whoever reads the method, so that
+an edit in place is seen as well.
 
-The table has one row a line, its cells parted by tabs:
+The table has one row a line, in the order of its bytes; its cells are parted by tabs:
 
-    D  time  directory                                        P  time  size  a common file, or a broken one
-    S  service  variants  offset  length  file  title         T  service  type  offset  length
-    M  service  name in lower case  name  effect  marks  time  size  offset  length  file  summary  words
-    A  service  alias in lower case  alias  dialect  call|skeleton  method
-    O  service  language  glob in lower case  offset  length  file  summary  words
+    A  service  alias in lower case  alias  dialect  call|skeleton  method  offset  length
+    D  times of the directories, parted by blanks  directory  directory ...
+    G  service  language  glob in lower case  offset  length  file
+    M  service  name in lower case  name  effect  marks  time  size  offset  length  file  summary
+    O  service  language  name in lower case  offset  length  file  summary
+    P  time  size  a common file, or a broken one
+    S  service  variants  offset  length  file  title
+    T  service  type  offset  length
+    W  word in lower case  offset  length of the places of the rows of M and O that hold it
     X  service  file  what is wrong with it
 """
 
@@ -22,8 +27,9 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from mmap import mmap
 
-MAGIC = b"declarest-index 1 "
+MAGIC = b"declarest-index 2 "
 FIRST = 96
 
 
@@ -41,31 +47,45 @@ class Row:
         "size",
         "summary",
         "time",
-        "words",
     )
 
     def __init__(self, cells: list[str]) -> None:
         self.service, _, self.name, self.effect, self.marks = cells[1:6]
         self.time, self.size, self.offset, self.length = map(int, cells[6:10])
-        self.file, self.summary, self.words = cells[10:13]
+        self.file, self.summary = cells[10:12]
 
 
 class Tree:
     """One root folder of the search path, as its index tells it."""
 
-    __slots__ = ("_blobs", "root", "table")
+    __slots__ = ("_data", "_end", "root")
 
-    def __init__(self, root: str, table: bytes, blobs: bytes) -> None:
-        self.root, self.table, self._blobs = root, table, blobs
+    def __init__(self, root: str, data: bytes | mmap) -> None:
+        self.root, self._data = root, data
+        self._end = FIRST + int(data[:FIRST].split()[-1])
 
     def rows(self, kind: str, *start: str) -> Iterator[list[str]]:
         """The rows of a kind whose next cells are these, in the order of the table."""
-        head = ("\n" + "\t".join((kind, *start)) + "\t").encode()
-        at = self.table.find(head)
-        while at >= 0:
-            end = self.table.find(b"\n", at + 1)
-            yield self.table[at + 1 : end].decode().split("\t")
-            at = self.table.find(head, end)
+        return self._rows(("\t".join((kind, *start)) + "\t").encode())
+
+    def _rows(self, head: bytes) -> Iterator[list[str]]:
+        """The rows that begin so."""
+        at = self._first(head)
+        while self._data[at : at + len(head)] == head:
+            end = self._data.find(b"\n", at)
+            yield self._data[at:end].decode().split("\t")
+            at = end + 1
+
+    def _first(self, head: bytes) -> int:
+        """The place of the first row that is not before these bytes, by halving."""
+        low, high = FIRST, self._end
+        while low < high:
+            middle = max(self._data.rfind(b"\n", low, (low + high) // 2) + 1, low)
+            if self._data[middle : middle + len(head)] < head:
+                low = self._data.find(b"\n", middle, self._end) + 1
+            else:
+                high = middle
+        return low
 
     def methods(self, service: str) -> Iterator[Row]:
         """Every method of a service, by name."""
@@ -79,52 +99,52 @@ class Tree:
 
     def starting(self, kind: str, service: str, start: str) -> Iterator[str]:
         """The names in the rows of a kind that begin so; `start` is in lower case."""
-        head = f"\n{kind}\t{service}\t{start}".encode()
-        at = self.table.find(head)
-        while at >= 0:
-            end = self.table.find(b"\n", at + 1)
-            yield self.table[at:end].split(b"\t", 4)[3].decode()
-            at = self.table.find(head, end)
+        for cells in self._rows(f"{kind}\t{service}\t{start}".encode()):
+            yield cells[3]
 
     def text(self, offset: int, length: int) -> bytes:
         """The JSON text behind a row."""
-        return self._blobs[offset : offset + length]
+        return self._data[self._end + offset : self._end + offset + length]
 
     def fresh(self, row: Row) -> bool:
         """Whether a method's file is as it was when the index was written."""
         return stamp(os.path.join(self.root, row.file)) == (row.time, row.size)
 
-    def current(self) -> bool:
-        """Whether no file came or went since, and none that all methods rely on was changed."""
-        root, stat = f"{self.root}{os.sep}", os.stat
-        try:
-            for line in self._block(b"D"):
-                _, time, name = line.split("\t")
-                if stat(root + name).st_mtime_ns != int(time):
-                    return False
-        except OSError:
-            return False
-        return all(
-            stamp(root + name) == (int(time), int(size))
-            for _, time, size, name in (line.split("\t") for line in self._block(b"P"))
-        )
+    def current(self, near: str | None = None) -> bool:
+        """Whether no file came or went since, and none that all methods rely on was changed.
 
-    def _block(self, kind: bytes) -> list[str]:
-        """The rows of a kind that stands in one piece, as text."""
-        start = self.table.find(b"\n" + kind + b"\t") + 1
-        end = self.table.rfind(b"\n" + kind + b"\t")
-        return self.table[start : self.table.find(b"\n", end + 1)].decode().splitlines() if start else []
+        With `near`, a folder such as `service/area/thi`, only the folders above and those that begin so are
+        looked at: where a file of such a name would stand.
+        """
+        root = f"{self.root}{os.sep}"
+        for _, times, *names in self.rows("D"):
+            seen = list(zip(times.split(), names, strict=True))
+            if near is not None:
+                seen = [one for one in seen if one[1].startswith(near) or near.startswith(one[1]) or one[1] == "."]
+            try:
+                found = [status.st_mtime_ns for status in map(os.stat, [root + name for _, name in seen])]
+            except OSError:
+                return False
+            if found != [int(time) for time, _ in seen]:
+                return False
+        return all(stamp(root + name) == (int(time), int(size)) for _, time, size, name in self.rows("P"))
 
-    def hits(self, words: list[bytes]) -> Iterator[list[str]]:
-        """The rows of methods and translations that hold every word, in the order of the table."""
-        rare = max(words, key=len)
-        at = self.table.find(rare)
-        while at >= 0:
-            start, end = self.table.rfind(b"\n", 0, at) + 1, self.table.find(b"\n", at)
-            line = self.table[start:end]
-            if line[:2] in {b"M\t", b"O\t"} and all(word in line for word in words):
-                yield line.decode().split("\t")
-            at = self.table.find(rare, end)
+    def hits(self, words: list[str]) -> Iterator[list[str]]:
+        """The rows of methods and translations that hold every word, or a longer one, in the order of the table."""
+        places = set.intersection(*(self._places(word) for word in words))
+        for at in sorted(places):
+            yield self._data[FIRST + at : self._data.find(b"\n", FIRST + at)].decode().split("\t")
+
+    def _places(self, word: str) -> set[int]:
+        """The places of the rows that hold a word: those of every known word that it is a part of."""
+        found: set[int] = set()
+        at, end, wanted = self._first(b"W\t"), self._first(b"X\t"), word.encode()
+        while (at := self._data.find(wanted, at, end)) >= 0:
+            start, at = self._data.rfind(b"\n", 0, at) + 1, self._data.find(b"\n", at)
+            _, known, offset, length = self._data[start:at].split(b"\t")
+            if wanted in known:
+                found.update(map(int, self.text(int(offset), int(length)).split()))
+        return found
 
 
 def search(trees: list[Tree], words: str, service: str = "", lang: str = "") -> list[Row]:
@@ -134,12 +154,12 @@ def search(trees: list[Tree], words: str, service: str = "", lang: str = "") -> 
     """
     wanted = words.lower().split()
     found: dict[tuple[str, str], Row] = {}
-    for tree in trees:
-        for cells in tree.hits([word.encode() for word in wanted]) if wanted else ():
+    for number, tree in enumerate(trees):
+        for cells in tree.hits(wanted) if wanted else ():
             named = cells[2] if cells[0] == "M" else cells[3]
-            row = next((row for one in trees if (row := one.method(cells[1], named))), None)
-            held = row.words if row and cells[0] == "M" else cells[-1]  # the row that wins may be of another folder
-            if row and service in {"", row.service} and all(word in held for word in wanted):
+            hidden = cells[0] == "M" and any(one.method(cells[1], named) for one in trees[:number])
+            row = None if hidden else next((row for one in trees if (row := one.method(cells[1], named))), None)
+            if row and service in {"", row.service}:
                 found.setdefault((row.service, row.name), translated(trees, row, lang))
 
     def rank(row: Row) -> tuple[int, int, str]:
@@ -177,22 +197,23 @@ def place(root: str, cache: str) -> str:
     return os.path.join(cache, f"{name}-{crc32(os.fsencode(root)):08x}.index")
 
 
-def head(root: str, version: str, table: bytes, blobs: bytes) -> bytes:
+def head(root: str, version: str, blobs: int, table: int) -> bytes:
     """The first bytes of the file: what it is, how long its values and its table are."""
     from binascii import crc32
 
-    line = MAGIC + f"{version} {crc32(os.fsencode(root)):08x} {len(blobs)} {len(table)}".encode()
+    line = MAGIC + f"{version} {crc32(os.fsencode(root)):08x} {blobs} {table}".encode()
     return line.ljust(FIRST - 1) + b"\n"
 
 
 def read(root: str, cache: str, version: str) -> Tree | None:
     """The index of a root as it was written, or None where there is none that this version can read."""
-    path = place(root, cache)
+    from mmap import ACCESS_READ, mmap
+
     try:
-        with open(path, "rb") as file:
-            first = file.read(FIRST)
-            size = int(first.split()[-1]) if first.startswith(MAGIC) else 0
-            table, blobs = file.read(size), file.read()
-    except (OSError, ValueError, IndexError):
+        with open(place(root, cache), "rb") as file:
+            data = mmap(file.fileno(), 0, access=ACCESS_READ)
+        blobs, size = map(int, data[:FIRST].split()[-2:])
+    except (OSError, ValueError):
         return None
-    return Tree(root, table, blobs) if size and first == head(root, version, table, blobs) else None
+    whole = data[:FIRST] == head(root, version, blobs, size) and len(data) == FIRST + size + blobs
+    return Tree(root, data) if whole else None

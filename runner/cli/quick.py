@@ -18,7 +18,7 @@ def answer(argv: list[str]) -> int | None:
     """Answer `find WORDS` or `--complete WORDS`; None where more than the index is needed."""
     if argv[0] == "find" and any(word.startswith("-") for word in argv[1:]):
         return None
-    trees = _trees()
+    trees = _trees(_near(argv))
     if trees is None:
         return None
     if argv[0] == "find":
@@ -30,13 +30,20 @@ def answer(argv: list[str]) -> int | None:
     return 0
 
 
-def _trees() -> list[index.Tree] | None:
+def _near(argv: list[str]) -> str | None:
+    """The folder in which the name that is being completed would stand; None where any may be wanted."""
+    if len(argv) < 3 or argv[0] == "find":  # noqa: PLR2004 - --complete, a service, the beginning of a name
+        return None
+    return "/".join([argv[-2], *argv[-1].split(".")[:2]])
+
+
+def _trees(near: str | None) -> list[index.Tree] | None:
     """The indexes of the search path, where all of them are there and current."""
     cache = os.path.join(folder("cache"), "index")
     found = []
     for root in search_path():
         tree = index.read(root, cache, __version__)
-        if tree is None or not tree.current():
+        if tree is None or not tree.current(near):
             return None
         found.append(tree)
     return found

@@ -65,7 +65,6 @@ def test_what_was_written_is_read_again(root: Path, write: Write) -> None:
     row = tree.method("toy", "BOX.add")
     assert row is not None
     assert (row.name, row.summary, row.effect, row.file) == ("box.Add", "Do it", "read", "toy/box/box.Add.yaml")
-    assert row.words == "box.add do it size"
     assert tree.text(row.offset, row.length).startswith(b'{"method":"box.Add"')
     assert [one.name for one in tree.methods("toy")] == ["box.Add"]
     assert tree.current()
@@ -183,7 +182,7 @@ def test_an_index_of_another_version_is_not_read(root: Path, write: Write) -> No
         lambda content: content[:110],
         lambda content: content[:-1],
         lambda content: content + b"x",
-        lambda content: content.replace(b"declarest-index 1", b"declarest-index 2"),
+        lambda content: content.replace(index.MAGIC, b"declarest-index 9 "),
         lambda content: index.MAGIC + b"\n",
         lambda content: bytes(len(content)),
         lambda content: index.MAGIC + b"x" * (index.FIRST - len(index.MAGIC)) + content[index.FIRST :],
