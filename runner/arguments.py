@@ -8,9 +8,10 @@ import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import encoding
-from .encoding import File, resolved
+from .encoding import File
 from .errors import CallError, Problem
-from .spec import folded, is_map
+from .node import child, is_map, resolved
+from .spec import folded
 from .validation import fault_of_content
 
 if TYPE_CHECKING:
@@ -151,10 +152,7 @@ class Reader:
         node: Any = param.schema if param else {}
         for step in path[1:]:
             block = resolved(node, self._defs)
-            if step.isdigit() and "items" in block:
-                node = block["items"]
-            else:
-                node = block.get("properties", {}).get(step, block.get("additionalProperties"))
+            node = block["items"] if step.isdigit() and "items" in block else child(block, step, self._defs)
         return node if isinstance(node, dict) else {}
 
     def _set(self, path: list[str], value: Any, node: Any) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from . import __version__, index
 from .errors import SpecError, UnknownMethod, nearest
 from .folders import folder, search_path
-from .spec import Method, Service, merged
+from .node import merged
+from .spec import Method, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def trees(roots: Sequence[str]) -> list[index.Tree]:
-    """The index of each root, compiled again where something changed."""
+def trees(roots: Sequence[str], near: str | None = None) -> list[index.Tree]:
+    """The index of each root, compiled again where something changed, or where something changed near a folder."""
     cache = os.path.join(folder("cache"), "index")
     found = []
     for root in roots:
         tree = index.read(root, cache, __version__)
-        if tree is None or not tree.current():
+        if tree is None or not tree.current(near):
             from . import compiler
 
             tree = compiler.build(root, cache, __version__, tree)
@@ -32,19 +33,32 @@ def trees(roots: Sequence[str]) -> list[index.Tree]:
 
 
 class Catalog:
-    """All methods of a search path. The first folder that has a name wins."""
+    """All methods of a search path. The first folder that has a name wins.
 
-    def __init__(self, methods: str | None = None, *, lang: str = "") -> None:
+    Whoever wants one method says where its file would stand, as `near`: then a large tree is held against the
+    disk there only, and as a whole as soon as more is asked.
+    """
+
+    def __init__(self, methods: str | None = None, *, lang: str = "", near: str | None = None) -> None:
         self.lang = lang
         self._roots = search_path(methods)
-        self.trees = trees(self._roots)
+        self._near = near
+        self._trees = trees(self._roots, near)
         self._services: dict[tuple[str, str], Service] = {}
         self._methods: dict[tuple[str, str], Method] = {}
+
+    @property
+    def trees(self) -> list[index.Tree]:
+        """The index of each root, all of it held against the disk."""
+        if self._near is not None:
+            self._near = None
+            self._trees = trees(self._roots)
+        return self._trees
 
     def services(self) -> dict[str, str]:
         """The name and the title of every service."""
         found: dict[str, str] = {}
-        for tree in self.trees:
+        for tree in self._trees:
             for cells in tree.rows("S"):
                 found.setdefault(cells[1], cells[6])
         return dict(sorted(found.items()))
@@ -52,13 +66,13 @@ class Catalog:
     def broken(self, service: str = "") -> list[str]:
         """What is wrong with the files that could not be read, one line each."""
         start = (service,) if service else ()
-        return [cells[3] for tree in self.trees for cells in tree.rows("X", *start)]
+        return [cells[3] for tree in self._trees for cells in tree.rows("X", *start)]
 
     def service(self, name: str, variant: str = "") -> Service:
         """A service, by name and variant. Raises UnknownMethod where there is none, SpecError where it is broken."""
         key = (name, variant)
         if key not in self._services:
-            for tree in self.trees:
+            for tree in self._trees:
                 for cells in tree.rows("S", name):
                     data = json.loads(tree.text(int(cells[3]), int(cells[4])))
                     self._services[key] = Service.read(data, variant, os.path.join(tree.root, cells[5]))
@@ -97,6 +111,14 @@ class Catalog:
         """The names of all methods of a service, in order."""
         return list(self.rows(service))
 
+    def has(self, service: str, name: str) -> bool:
+        """Whether a service has a method of this name, letter case apart."""
+        return self._found(service, name) is not None
+
+    def beginning(self, service: str, start: str) -> list[str]:
+        """The names of the methods that begin so, letter case apart, in order."""
+        return sorted({name for tree in self.trees for name in tree.starting("M", service, start.lower())})
+
     def method(self, service: str, name: str) -> Method:
         """A method, by name without letter case. Raises UnknownMethod with the nearest names."""
         found = self._methods.get((service, name.lower()))
@@ -111,7 +133,7 @@ class Catalog:
 
     def command(self, service: str, alias: str) -> Json | None:
         """What a name of another tool's command line stands for: `call` or `skeleton`, dialect, flags."""
-        for tree in self.trees:
+        for tree in self._trees:
             for cells in tree.rows("A", service, alias.lower()):
                 return {**json.loads(tree.text(int(cells[7]), int(cells[8]))), "alias": cells[3]}
         return None
@@ -130,14 +152,17 @@ class Catalog:
 
     def _row(self, service: str, name: str) -> tuple[index.Tree, index.Row] | None:
         """The row of a method and its tree; a file that was edited in place is compiled again."""
-        for place, tree in enumerate(self.trees):
+        for place, tree in enumerate(self._trees):
             row = tree.method(service, name)
             if row and not tree.fresh(row):
-                self.trees[place] = self._again(tree)
-                row = self.trees[place].method(service, name)
+                self._trees[place] = self._again(tree)
+                row = self._trees[place].method(service, name)
             if row:
-                return self.trees[place], row
-        return None
+                return self._trees[place], row
+        if self._near is None:
+            return None
+        _ = self.trees
+        return self._row(service, name)
 
     def _again(self, tree: index.Tree) -> index.Tree:
         from . import compiler
@@ -173,7 +198,7 @@ class Catalog:
         raise error
 
     def _type(self, service: str, name: str, first: index.Tree) -> Json | None:
-        for tree in (first, *self.trees):
+        for tree in (first, *self._trees):
             for cells in tree.rows("T", service, name):
                 found: Json = json.loads(tree.text(int(cells[3]), int(cells[4])))
                 return found
@@ -184,7 +209,7 @@ class Catalog:
         from fnmatch import fnmatchcase
 
         langs = {"-", self.lang} - {""}
-        for tree in reversed(self.trees):
+        for tree in reversed(self._trees):
             found = [cells for cells in tree.rows("G", service) if fnmatchcase(name.lower(), cells[3])]
             found += [cells for lang in langs for cells in tree.rows("O", service, lang, name.lower())]
             for cells in sorted(found, key=lambda cells: int(cells[4])):  # in the order of files and of their lines

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike, fspath
+from os.path import basename
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from . import spec, template
+from . import template
 from .errors import CallError
-from .spec import is_map
+from .node import child, is_map, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -47,33 +48,29 @@ def file_of(value: Any) -> File | None:
         return value
     if isinstance(value, bytes):
         return File("file", value)
-    if isinstance(value, Path):
+    if isinstance(value, PathLike):
         return read_file(value)
     return None
 
 
-def read_file(path: Path) -> File:
+def read_file(path: str | PathLike[str]) -> File:
     """A file from the disk. Raises CallError with the reason where it can't be read, or is empty."""
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
     except OSError as error:
-        message = f"can't read {path}: {(error.strerror or str(error)).lower()}"
+        message = f"can't read {fspath(path)}: {(error.strerror or str(error)).lower()}"
         raise CallError(message, hint="check the path and the permissions") from None
     if not content:
-        message = f"the file {path} is empty"
+        message = f"the file {fspath(path)} is empty"
         raise CallError(message)
-    return File(path.name, content)
-
-
-resolved = spec.resolved
+    return File(basename(path), content)
 
 
 def absorbed(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, Any]) -> Any:
     """The value with each file in it as the schema wants files: base64 text, the encoder's shape, or as it is."""
     if isinstance(value, dict):
-        block = resolved(node, defs)
-        known, rest = block.get("properties", {}), block.get("additionalProperties")
-        return {key: absorbed(item, known.get(key, rest), defs, encoders) for key, item in value.items()}
+        return {key: absorbed(item, child(node, str(key), defs), defs, encoders) for key, item in value.items()}
     if isinstance(value, list):
         items = resolved(node, defs).get("items")
         return [absorbed(item, items, defs, encoders) for item in value]
@@ -104,8 +101,7 @@ def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[st
     if is_map(coder):
         return coder.get(text_of(value), value) if isinstance(value, (str, bool, int)) else value
     if isinstance(value, dict):
-        known, rest = block.get("properties", {}), block.get("additionalProperties")
-        return {key: encoded(item, known.get(key, rest), defs, encoders) for key, item in value.items()}
+        return {key: encoded(item, child(block, str(key), defs), defs, encoders) for key, item in value.items()}
     if isinstance(value, list):
         return [encoded(item, block.get("items"), defs, encoders) for item in value]
     return value

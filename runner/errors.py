@@ -17,7 +17,6 @@ A message never holds a secret: whoever raises one of these passes addresses and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -202,6 +201,8 @@ REFUSALS: dict[str, type[ServiceError]] = {
 
 def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     """The known words that `word` may have been meant as, letter case apart, best first."""
+    from difflib import get_close_matches
+
     folded: dict[str, str] = {}
     for name in known:
         folded.setdefault(name.lower(), name)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"declarest-index 2 "
 FIRST = 96
+SMALL = 64  # folders, so few that looking at some of them saves nothing
 
 
 class Row:
@@ -119,7 +120,7 @@ class Tree:
         root = f"{self.root}{os.sep}"
         for _, times, *names in self.rows("D"):
             seen = list(zip(times.split(), names, strict=True))
-            if near is not None:
+            if near is not None and len(seen) > SMALL:
                 seen = [one for one in seen if one[1].startswith(near) or near.startswith(one[1]) or one[1] == "."]
             try:
                 found = [status.st_mtime_ns for status in map(os.stat, [root + name for _, name in seen])]

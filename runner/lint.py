@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from . import compiler, document, query, template, validation
 from .encoding import json_text
 from .errors import RunnerError, ServiceError, SpecError, did_you_mean, nearest
+from .node import nodes
 from .response import Reply, read
-from .spec import Method, Scheme, Service, nodes
+from .spec import Method, Scheme, Service
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

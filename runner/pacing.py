@@ -29,8 +29,12 @@ def reserve(level: float, elapsed: float, rate: float, burst: float) -> tuple[fl
 
 @dataclass(slots=True)
 class Book:
-    """What has been used of each limit, for all threads of one client. Times are Unix seconds."""
+    """What has been used of each limit, for all threads of one client. Times are Unix seconds.
 
+    A book that is not `kept` holds nobody up: a service on this machine has no limits to spare.
+    """
+
+    kept: bool = True
     levels: dict[tuple[object, ...], tuple[float, float]] = field(default_factory=dict)
     blocked: dict[tuple[object, ...], float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -38,6 +42,8 @@ class Book:
     def wait(self, method: Method, credentials: Mapping[str, Any], now: float) -> float:
         """Take a place in every bucket of a call; the seconds until the call may go."""
         longest = 0.0
+        if not self.kept:
+            return longest
         with self.lock:
             for limit in method.service.limits:
                 key = _key(limit, method, credentials)

@@ -166,7 +166,7 @@ def written(method: Method, name: str, value: Any) -> tuple[Param | None, str, A
     param = method.param(proper)
     if param is not None and param.encoded and value != MASK:
         value = encoding.encoded(value, param.schema, method.schema.get("$defs", {}), method.service.encoders)
-    return param, name if param is None or param.wire in {proper, param.name} else param.wire, value
+    return param, name if param is None or "wire" not in param.schema else param.wire, value
 
 
 def _put(places: _Places, method: Method, place: str, wire: str, value: Any, param: Param | None) -> None:  # noqa: PLR0913

@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import template
@@ -149,8 +148,8 @@ def _typed(service: Service, values: Json) -> Json:
 def _profile(service: str, name: str | None) -> Json:
     """The fields of a profile: the one named, else DECLAREST_PROFILE, else the default one, else none."""
     wanted = name or os.environ.get("DECLAREST_PROFILE") or ""
-    path = Path(folder("config"), "profiles.toml")
-    if not path.exists():
+    path = os.path.join(folder("config"), "profiles.toml")
+    if not os.path.exists(path):
         if wanted:
             message = f"there is no profile {wanted!r}: {path} does not exist"
             raise CallError(message, hint="pass the credentials, or write the file")
@@ -169,15 +168,16 @@ def _profile(service: str, name: str | None) -> Json:
     return found
 
 
-def _table(path: Path) -> Json:
+def _table(path: str) -> Json:
     """The file of profiles. It holds secrets, so a file that others can read is refused."""
     import tomllib
 
     try:
-        if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if os.name == "posix" and os.stat(path).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             message = f"{path} can be read by others"
             raise CallError(message, hint=f"chmod 600 {path}")
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            data = tomllib.loads(file.read())
     except tomllib.TOMLDecodeError as error:
         message = f"{path} is no TOML: {error}"
         raise CallError(message) from None
@@ -193,13 +193,18 @@ def _table(path: Path) -> Json:
     return data
 
 
+def _used(service: Service, forms: tuple[str, ...], known: Mapping[str, Any]) -> bool:
+    """Whether a pasted text has been given already: what its shortest form holds is known, and not by default."""
+    names = [name for name in template.names(min(forms, key=len)) if "default" not in service.fields.get(name, {})]
+    return bool(names) and all(name in known for name in names)
+
+
 def missing(service: Service, allowed: list[str], known: Mapping[str, Any], method: str) -> MissingCredentials:
     """The error of a call that no way of authorising can sign: each way with what it still lacks."""
     ways = [scheme for scheme in service.schemes if not allowed or scheme.name in allowed]
-    first = ways[0]
-    lacking = [name for name in first.needs if name not in known]
-    texts = [name for name in service.accept if name not in known] or lacking
-    name = texts[0]
+    lacking = min(([name for name in way.needs if name not in known] for way in ways), key=len)
+    pasted = [name for name, forms in service.accept.items() if not _used(service, forms, known)]
+    name = next(iter([*pasted, *lacking]), "")
     hints = [f"give --{name}, or set {variable(service.name, name)}, or `{name}` in a profile"]
     hints += [f"{scheme.title}: {', '.join(scheme.needs)}" for scheme in ways]
     if service.help:

@@ -7,38 +7,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import SpecError
+from .node import adapted, definitions, merged, named, nodes, resolved, veiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    Types = Callable[[str], "dict[str, Any] | None"]
+    from .node import Types
 
 Json = dict[str, Any]
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_MAPS = ("properties", "patternProperties", "dependentSchemas")
-_LISTS = ("prefixItems", "allOf", "anyOf", "oneOf")
-_NODES = (
-    "items", "contains", "additionalProperties", "propertyNames", "not", "if", "then", "else", "unevaluatedProperties",
-)  # fmt: skip
 
 
 def seconds(text: str) -> float:
     """The seconds of a time such as `500ms`, `30s`, `10m` or `1h`."""
     unit = "ms" if text.endswith("ms") else text[-1]
     return float(text.removesuffix(unit)) * _UNITS[unit]
-
-
-def merged(base: Any, patch: Any) -> Any:
-    """A JSON merge patch laid over a value (RFC 7396)."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(base) if isinstance(base, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
 
 
 def folded(name: str) -> str:
@@ -50,52 +33,6 @@ def flag(name: str) -> str:
     """The flag of a param: `ENTITY_TYPE` is `--entity-type`, `taskId` is `--task-id`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
     return "--" + re.sub(r"[\W_]+", "-", words).strip("-").lower()
-
-
-def nodes(node: Any) -> Iterator[Json]:
-    """A schema node and all the nodes in it, parents first."""
-    if not isinstance(node, dict):
-        return
-    yield node
-    for word in _MAPS:
-        for child in node.get(word, {}).values():
-            yield from nodes(child)
-    for word in _LISTS:
-        for child in node.get(word, ()):
-            yield from nodes(child)
-    for word in _NODES:
-        yield from nodes(node.get(word))
-
-
-def references(node: Any) -> list[str]:
-    """The names of the types that a node refers to by itself, each once."""
-    found = {part["$ref"][1:]: None for part in nodes(node) if "$ref" in part}
-    return list(found)
-
-
-def resolved(node: Any, defs: Mapping[str, Any]) -> Json:
-    """A node with its reference followed and its own words laid over; nothing for what is no node."""
-    block: Json = node if isinstance(node, dict) else {}
-    while "$ref" in block:
-        own = {key: value for key, value in block.items() if key != "$ref"}
-        target = defs.get(block["$ref"][8:])
-        block = {**target, **own} if isinstance(target, dict) else own
-    return block
-
-
-def veiled(value: Any, node: Any, defs: Mapping[str, Any]) -> Any:
-    """The value with `***` in the place of every secret in it."""
-    block = resolved(node, defs)
-    if block.get("writeOnly"):
-        return "***"
-    if isinstance(value, dict):
-        known, forms = block.get("properties", {}), block.get("patternProperties", {})
-        rest = block.get("additionalProperties")
-        named = ((key, next((forms[form] for form in forms if re.search(form, key)), rest)) for key in value)
-        return {key: veiled(value[key], known.get(key, other), defs) for key, other in named}
-    if isinstance(value, list):
-        return [veiled(item, block.get("items"), defs) for item in value]
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,8 +317,8 @@ class Param:
         whole = {**resolved(block, types), **block}
         return cls(
             name=name,
-            wire=block.get("wire", name),
-            place=block.get("in", place),
+            wire=whole.get("wire", name),
+            place=whole.get("in", place),
             schema=whole,
             flags=(flag(name), *block.get("cli", ())),
             secret=bool(whole.get("writeOnly")),
@@ -426,17 +363,17 @@ class Method:
                 message = f"the service {service.name} has no way of authorising called {name!r}"
                 hint = f"it has {', '.join(scheme.name for scheme in service.schemes)}"
                 raise SpecError(message, where=origin, hint=hint)
-        defs = _definitions(document, service, types, origin)
+        defs = definitions(document, service.encoders, types, origin)
         request = merged(service.request, document.get("request", {}))
         if "verb" in document.get("request", {}) and "in" not in document["request"]:
             request.pop("in", None)
         sending = Sending.read(request)
         params = {
-            name: Param.read(name, _adapted(node, service.encoders), sending.place, defs)
+            name: Param.read(name, adapted(node, service.encoders), sending.place, defs)
             for name, node in document.get("params", {}).items()
         }
         patterns = tuple(
-            (re.compile(form), Param.read(form, _adapted(node, service.encoders), sending.place, defs))
+            (re.compile(form), Param.read(form, adapted(node, service.encoders), sending.place, defs))
             for form, node in document.get("patterns", {}).items()
         )
         return cls(
@@ -452,10 +389,10 @@ class Method:
             sending=sending,
             reading=Reading.read(merged(service.response, document.get("response", {}))),
             styles=_styles(document.get("pages", {}), service, origin),
-            returns=_adapted(document.get("returns"), service.encoders),
+            returns=adapted(document.get("returns"), service.encoders),
             by_case={name.lower(): name for name in params},
             advice=tuple(
-                ({"allOf": [_adapted(block["if"], service.encoders)], "$defs": defs}, block["say"])
+                ({"allOf": [adapted(block["if"], service.encoders)], "$defs": defs}, block["say"])
                 for block in document.get("warn", ())
             ),
         )
@@ -497,83 +434,16 @@ class Method:
         return None
 
 
-def _definitions(document: Json, service: Service, types: Types, origin: str) -> Json:
-    """The shared types that a method needs, found through one another, adapted."""
-    defs: Json = {}
-    sources = [*document.get("params", {}).values(), *document.get("patterns", {}).values()]
-    sources += [document.get("rules", {}), document.get("returns"), *(one["if"] for one in document.get("warn", ()))]
-    waiting = [name for node in sources for name in references(node)]
-    while waiting:
-        name = waiting.pop()
-        if name in defs:
-            continue
-        node = types(name)
-        if node is None:
-            message = f"{document['method']} refers to the type #{name}, which the service does not have"
-            raise SpecError(message, where=origin, method=document["method"])
-        defs[name] = _adapted(node, service.encoders)
-        waiting += references(node)
-    for name in defs:
-        _finite(name, defs, origin)
-    return defs
-
-
-def _finite(name: str, defs: Json, origin: str) -> None:
-    """Refuse a type that is nothing but itself by another name."""
-    seen, node = {name}, defs[name]
-    while isinstance(node, dict) and "$ref" in node:
-        step = node["$ref"][8:]
-        if step in seen:
-            message = f"the type #{name} refers to itself"
-            raise SpecError(message, where=origin, hint="write what it is")
-        seen.add(step)
-        node = defs[step]
-
-
-def is_map(coder: Any) -> bool:
-    """Whether an encoder is a map of values, and not the shape of a file."""
-    return isinstance(coder, dict) and not any("{base64}" in str(part) for part in coder.values())
-
-
-def _adapted(node: Any, encoders: Mapping[str, Any]) -> Any:
-    """A node as validators read it: references resolved in place, encoders' own words let in."""
-    if not isinstance(node, dict):
-        return node
-    result: Json = {}
-    for word, value in node.items():
-        if word == "$ref":
-            result[word] = f"#/$defs/{value[1:]}"
-        elif word in _MAPS:
-            result[word] = {key: _named(child, encoders) for key, child in value.items()}
-        elif word in _LISTS:
-            result[word] = [_adapted(child, encoders) for child in value]
-        elif word in _NODES:
-            result[word] = _adapted(value, encoders)
-        else:
-            result[word] = value
-    coder: Any = encoders.get(node.get("encode", ""))
-    if is_map(coder):
-        words = [{"true": True, "false": False}.get(key, key) for key in coder]
-        result.pop("type", None)
-        result["enum"] = [*words, *(value for value in coder.values() if value not in words)]
-    return result
-
-
-def _named(node: Any, encoders: Mapping[str, Any]) -> Any:
-    """A node under a name. The validator forgets the name where the node is `false`; this says the same."""
-    return {"not": {}} if node is False else _adapted(node, encoders)
-
-
 def _input_schema(document: Json, service: Service, defs: Json) -> Json:
     """The whole input as one JSON Schema object."""
     encoders = service.encoders
     schema: Json = {
         "type": "object",
-        "properties": {name: _named(node, encoders) for name, node in document.get("params", {}).items()},
-        **_adapted(document.get("rules", {}), encoders),
+        "properties": {name: named(node, encoders) for name, node in document.get("params", {}).items()},
+        **adapted(document.get("rules", {}), encoders),
     }
     if "patterns" in document:
-        schema["patternProperties"] = {form: _adapted(node, encoders) for form, node in document["patterns"].items()}
+        schema["patternProperties"] = {form: adapted(node, encoders) for form, node in document["patterns"].items()}
     if "required" in document:
         schema["required"] = document["required"]
     if not document.get("more"):

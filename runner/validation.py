@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import precheck
 from .errors import InvalidArguments, Problem, did_you_mean, nearest
-from .spec import resolved
+from .node import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -233,7 +233,13 @@ def _enum(error: Any, value: str) -> tuple[str, str]:
 
 
 def _type(error: Any, value: str) -> tuple[str, str]:
-    return f"{value} is not {_types(error.validator_value)}", ""
+    return f"{value} is not {error.schema.get('title') or _types(error.validator_value)}", ""
+
+
+def _pattern(error: Any, value: str) -> tuple[str, str]:
+    if "title" in error.schema:
+        return f"{value} is not {error.schema['title']}", ""
+    return f"{value} has not the form {error.validator_value}", _meant(error)
 
 
 def _bound(text: str) -> Any:
@@ -244,7 +250,7 @@ _EXPLANATIONS: dict[str, Any] = {
     "enum": _enum,
     "type": _type,
     "const": lambda error, value: (f"{value} is not {shown(error.validator_value)}", ""),
-    "pattern": lambda error, value: (f"{value} has not the form {error.validator_value}", _meant(error)),
+    "pattern": _pattern,
     "minimum": _bound("is less than"),
     "maximum": _bound("is more than"),
     "exclusiveMinimum": _bound("is not more than"),

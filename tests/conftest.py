@@ -177,7 +177,7 @@ def async_library(
         words = words or {"host": HOST, "token": "secret-token"}
         client = AsyncClient("library", methods=catalog, transport=async_wire, **words)
         monkeypatch.setattr("asyncio.sleep", clock.doze)
-        client._core.session.clock, client._core.session.dice = clock, lambda: 1.0
+        client._planner.session.clock, client._planner.session.dice = clock, lambda: 1.0
         return client
 
     return make
@@ -185,7 +185,7 @@ def async_library(
 
 def still(client: Client, clock: Clock) -> Client:
     """The client with a clock that never waits and dice that always fall alike."""
-    client._core.session.clock, client._core.session.dice = clock, lambda: 1.0
+    client._planner.session.clock, client._planner.session.dice = clock, lambda: 1.0
     client._sleep = clock.sleep
     return client
 

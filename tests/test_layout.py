@@ -20,13 +20,14 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 # From the ground up. A module imports from the lines above its own, and from its own line the names to its left.
 ORDER = """
 errors
-document template query folders
+document template query folders node
 spec index
 precheck validation encoding compiler
 catalog settings arguments request response pacing output
 auth paging batch transport lint
 dispatch
 sandbox
+plan
 client
 cli
 __main__
@@ -40,11 +41,10 @@ HOMES = {
     "sqlite3": {"sandbox.store"},
     "tomllib": {"settings"},
     "rich": {"output", "cli"},
-    "random": {"client"},
+    "random": {"plan"},
 }
-LONGEST_FILE, LONGEST_FUNCTION = 420, 50
-# Longer than a file should be, each at the length that it may keep and not pass.
-LONG_FILES = {"runner/client.py": 600, "runner/spec.py": 620}
+LONGEST_FILE, LONGEST_FUNCTION = 400, 50
+LONG_FILES = {"runner/spec.py": 480}  # the nouns of the format stand together, each a few lines
 
 
 def rank(module: str) -> tuple[int, int]:

@@ -6,13 +6,13 @@ import sys
 import time
 from itertools import islice
 from os.path import expanduser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import arguments, encoding, output, query
-from ..client import Client, Plan
+from ..client import Client
 from ..encoding import File
 from ..errors import CallError, InvalidArguments, Problem, SpecError, did_you_mean, nearest
+from ..plan import Plan
 from . import console, words
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Outside:
 
     def file(self, path: str) -> File:
         """A file of the disk. Raises CallError where it can't be read, or is empty."""
-        return encoding.read_file(Path(expanduser(path)))
+        return encoding.read_file(expanduser(path))
 
     def address(self, url: str) -> File:
         """What stands at a web address. Raises CallError where it can't be fetched, or is empty."""
@@ -60,9 +60,9 @@ class Outside:
 
 def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str]) -> int:
     """Call a method by its name, or by the name that another tool has for it."""
-    known = name.lower() in {one.lower() for one in catalog.names(service)} if "." not in name else None
+    known = catalog.has(service, name)
     command = None if known else catalog.command(service, name)
-    if command is None and not known and _is_area(catalog, service, name, rest):
+    if command is None and not known and not rest and catalog.beginning(service, f"{name}."):
         from .help import of_area
 
         console.answer(of_area(catalog, service, name))
@@ -87,13 +87,6 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
     values = _values(reader, given)
     spelt = method.full_name if dialect else name
     return _ready(line, catalog, method, spelt, values, reader, given, open_names=dialect.get("unknown") == "allow")
-
-
-def _is_area(catalog: Catalog, service: str, name: str, rest: list[str]) -> bool:
-    """Whether a name is the beginning of methods' names rather than one itself."""
-    start = f"{name.lower()}."
-    names = [one.lower() for one in catalog.names(service)]
-    return not rest and name.lower() not in names and any(one.startswith(start) for one in names)
 
 
 def _values(reader: arguments.Reader, given: Given) -> Json:

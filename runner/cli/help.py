@@ -9,7 +9,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from .. import arguments, settings
-from ..encoding import resolved, text_of
+from ..encoding import text_of
+from ..node import resolved
 from .quick import counted, listed
 from .words import SWITCHES, VALUES, says_yes
 
@@ -181,6 +182,8 @@ def kind(node: Any, defs: Json) -> str:
     block = resolved(node, defs)
     if block.get("contentEncoding"):
         return "a picture, @file or @https://…" if "image" in block.get("contentMediaType", "") else "a file, @file"
+    if "title" in block and "enum" not in block:
+        return str(block["title"]).removeprefix("a ")
     if block.get("encode") == "file":
         return "a file, @file"
     names = block.get("type", "value" if "enum" not in block else "word")

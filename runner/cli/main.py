@@ -91,7 +91,8 @@ def _service_first(rest: list[str]) -> list[str]:
 
 def _method(line: Line, words: list[str]) -> int:
     """A line that begins with a service, or with a method that only one service has."""
-    methods = catalog(line)
+    named = len(words) > 1 and not words[1].startswith("-")
+    methods = catalog(line, "/".join([words[0].lower(), *words[1].split(".")[:2]]) if named else None)
     services = methods.services()
     first = words[0].lower()
     if first in services:
@@ -106,7 +107,7 @@ def _method(line: Line, words: list[str]) -> int:
 
         console.answer(of_service(methods, service))
         return 0
-    if rest[0] in COMMANDS and rest[0] not in methods.names(service):
+    if rest[0] in COMMANDS and not methods.has(service, rest[0]):
         raise CallError(f"{rest[0]} is a command and stands first", hint=f"write declarest {rest[0]} {service} …")
     from .call import call
 

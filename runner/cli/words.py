@@ -88,14 +88,14 @@ class Line:
                 raise CallError(f"{command} has no option {name}", hint=hint)
 
 
-def catalog(line: Line) -> Catalog:
+def catalog(line: Line, near: str | None = None) -> Catalog:
     """The methods that a line may name. Raises CallError where --methods is no folder."""
     from ..catalog import Catalog
 
     folder = line.get("--methods")
     if "--methods" in line.options and not os.path.isdir(folder):
         raise CallError(f"there is no folder {folder!r}", hint="--methods takes a folder of services")
-    return Catalog(folder or None, lang=line.get("--lang") or language())
+    return Catalog(folder or None, lang=line.get("--lang") or language(), near=near)
 
 
 def general(argv: list[str], *, also: dict[str, str] | None = None) -> Line:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from .. import encoding, precheck
+from .. import precheck
+from ..node import child, resolved
 from .envelope import Refused
 
 if TYPE_CHECKING:
@@ -197,9 +198,9 @@ def _mark(method: Method, style: Style, place: int) -> Any:
     head, *rest = path.split(".")
     defs = method.schema.get("$defs", {})
     param = method.params.get(method.canonical(head))
-    node = encoding.resolved(param.schema if param else {}, defs)
+    node = resolved(param.schema if param else {}, defs)
     for step in rest:
-        node = encoding.resolved(node.get("properties", {}).get(step, {}), defs)
+        node = resolved(child(node, step, defs), defs)
     try:
         return place if precheck.fits(place, {**node, "$defs": defs}) else str(place)
     except precheck.Unknown:

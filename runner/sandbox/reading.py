@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from .. import encoding, precheck
+from ..node import child, resolved
 from .envelope import Refused
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ class _Reader:
 
     def meant(self, value: Any, node: Any, *, typed: bool) -> Any:
         """A value as its node means it, at every depth."""
-        block = encoding.resolved(node, self.defs)
+        block = resolved(node, self.defs)
         coder = block.get("encode", "")
         if coder in self.encoders and not self._fits(value, block):
             value = _decoded(value, self.encoders[coder])
@@ -296,8 +297,7 @@ class _Reader:
     def _within(self, value: Any, block: Json, *, typed: bool) -> Any:
         if isinstance(value, list):
             return [self.meant(item, block.get("items"), typed=typed) for item in value]
-        known, rest = block.get("properties", {}), block.get("additionalProperties")
-        return {key: self.meant(item, known.get(key, rest), typed=typed) for key, item in value.items()}
+        return {key: self.meant(item, child(block, key, self.defs), typed=typed) for key, item in value.items()}
 
     def _other_form(self, value: Any, block: Json) -> Any:
         """The same as the other kind of container, or as one of several forms, where that is what fits."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import precheck, query, template
-from ..spec import merged
+from ..node import merged
 from . import listing, sample
 from .envelope import OK, Refused, Success
 

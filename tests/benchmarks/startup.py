@@ -18,6 +18,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+VERBS = ("add", "get", "list", "update", "delete", "fields", "count")
 COMMAND = Path(sys.executable).with_name("declarest")
 SCRIPT = """
 import json, sys
@@ -76,7 +77,7 @@ def made(folder: Path, count: int) -> Path:
     (service / "_service.yaml").write_text(json.dumps(text))
     for number in range(count):
         area, thing = f"area{number // 200}", f"thing{number // 7}"
-        name = f"{area}.{thing}.{'add get list update delete fields count'.split()[number % 7]}"
+        name = f"{area}.{thing}.{['add', 'get', 'list', 'update', 'delete', 'fields', 'count'][number % 7]}"
         path = service / area / thing / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         params = {f"PARAM_{one}": {"type": "string", "description": "What it is"} for one in range(9)}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runner import compiler, document, lint, query, template
-from runner.spec import Service, merged
+from runner.node import merged
+from runner.spec import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ from runner import (
     TransportError,
     UnknownMethod,
 )
-from runner.client import _at
+from runner.plan import _at
 from runner.response import Reply, Result
 
 if TYPE_CHECKING:
@@ -341,7 +341,7 @@ def test_a_client_shows_no_secret(portal: Client) -> None:
 
 
 def test_a_client_throws_dice_of_its_own(catalog: Catalog) -> None:
-    dice = Client("library", methods=catalog)._core.session.dice
+    dice = Client("library", methods=catalog)._planner.session.dice
     throws = {dice() for _ in range(20)}
     assert len(throws) > 1
     assert all(0 <= one <= 1 for one in throws)

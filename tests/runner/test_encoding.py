@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from runner import encoding
 from runner.encoding import File
 from runner.errors import CallError
+from runner.node import resolved
 
 PICTURE = File("cat.png", b"\x89PNG")
 PACKED = base64.b64encode(b"\x89PNG").decode()
@@ -58,7 +59,7 @@ def test_an_empty_file_is_the_callers_mistake(tmp_path: Path) -> None:
     ],
 )
 def test_a_reference_is_followed_with_its_own_words_laid_over(node: object, whole: dict[str, Any]) -> None:
-    assert encoding.resolved(node, DEFS) == whole
+    assert resolved(node, DEFS) == whole
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_basic_credentials_are_masked_as_a_whole(library: Callable[..., Client])
 
 def test_what_a_first_call_gave_is_masked(library: Callable[..., Client]) -> None:
     client = library(host="library.example", card="paper")
-    client._core.session.kept["desk"] = {"session": "s3cret"}
+    client._planner.session.kept["desk"] = {"session": "s3cret"}
     made = client.prepare("ping")
     assert made.headers["X-Session"] == "s3cret"
     assert made.shown.headers["X-Session"] == MASK
@@ -161,13 +161,13 @@ def test_a_header_that_can_not_hold_a_secret_does_not_show_it(library: Callable[
 
 def test_json_can_not_hold_everything(portal: Client) -> None:
     client = portal
-    client._core.check_input = False
+    client._planner.check_input = False
     with pytest.raises(CallError, match="can't be written as JSON"):
         client.prepare("book.old", {"id": object()})
 
 
 def test_letters_without_a_partner_are_escaped(portal: Client) -> None:
-    portal._core.check_input = False
+    portal._planner.check_input = False
     assert portal.prepare("book.old", {"id": "\ud800"}).body == b'{"id":"\\ud800"}'
 
 

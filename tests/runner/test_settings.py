@@ -259,7 +259,7 @@ def test_a_file_of_profiles_that_others_can_read_is_refused(mode: int, config: P
 def test_on_systems_without_modes_the_file_is_taken(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.chmod(0o644)
     monkeypatch.setattr(os, "name", "nt")
-    assert settings._table(config)["free"] == {"only": {"key": "k"}}
+    assert settings._table(str(config))["free"] == {"only": {"key": "k"}}
 
 
 @pytest.mark.parametrize(
@@ -291,8 +291,8 @@ def lacking(known: dict[str, object], allowed: list[str] | None = None, service:
 
 
 def test_missing_credentials_are_told_with_flag_variable_and_key_of_a_profile() -> None:
-    error = lacking({"host": "a.example"})
-    assert error.message == "no credentials for Toy Box: user, code missing"
+    error = lacking({})
+    assert error.message == "no credentials for Toy Box: host, token missing"
     assert error.hint.splitlines() == [
         "give --url, or set DECLAREST_TOY_BOX_URL, or `url` in a profile",
         "  a hook: host, user, code",
@@ -301,6 +301,12 @@ def test_missing_credentials_are_told_with_flag_variable_and_key_of_a_profile() 
         "  or practise with --sandbox",
     ]
     assert (error.method, error.exit_code) == ("box.add", 3)
+
+
+def test_whoever_gave_the_address_is_asked_for_what_is_still_missing() -> None:
+    error = lacking({"host": "a.example"})
+    assert error.message == "no credentials for Toy Box: token missing"
+    assert error.hint.startswith("give --token, or set DECLAREST_TOY_BOX_TOKEN")
 
 
 def test_a_service_without_pasted_texts_asks_for_the_field() -> None:
