@@ -58,6 +58,7 @@ def cost(words: list[str], folder: Path, methods: Path | None) -> float:
         "DECLAREST_STATE_DIR": str(folder / "state"),
         "DECLAREST_METHODS": str(methods or ""),
     }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed command runs from compiled files
     null = os.open(os.devnull, os.O_RDWR)
     child = os.posix_spawn(words[0], words, environment, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
     _, status, used = os.wait4(child, 0)
