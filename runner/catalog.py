@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def trees(roots: Sequence[str], near: str | None = None) -> list[index.Tree]:
+def trees(roots: Sequence[str], near: str = "") -> list[index.Tree]:
     """The index of each root, compiled again where something changed, or where something changed near a folder."""
     cache = os.path.join(folder("cache"), "index")
     found = []
     for root in roots:
         tree = index.read(root, cache, __version__)
-        if tree is None or not tree.current(near):
+        if tree is None or not tree.current(index.near(near) if near else None):
             from . import compiler
 
             tree = compiler.build(root, cache, __version__, tree)
@@ -39,7 +39,7 @@ class Catalog:
     disk there only, and as a whole as soon as more is asked.
     """
 
-    def __init__(self, methods: str | None = None, *, lang: str = "", near: str | None = None) -> None:
+    def __init__(self, methods: str | None = None, *, lang: str = "", near: str = "") -> None:
         self.lang = lang
         self._roots = search_path(methods)
         self._near = near
@@ -50,8 +50,8 @@ class Catalog:
     @property
     def trees(self) -> list[index.Tree]:
         """The index of each root, all of it held against the disk."""
-        if self._near is not None:
-            self._near = None
+        if self._near:
+            self._near = ""
             self._trees = trees(self._roots)
         return self._trees
 
@@ -159,7 +159,7 @@ class Catalog:
                 row = self._trees[place].method(service, name)
             if row:
                 return self._trees[place], row
-        if self._near is None:
+        if not self._near:
             return None
         _ = self.trees
         return self._row(service, name)

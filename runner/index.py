@@ -26,7 +26,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from mmap import mmap
 
 MAGIC = b"declarest-index 2 "
@@ -111,17 +111,17 @@ class Tree:
         """Whether a method's file is as it was when the index was written."""
         return stamp(os.path.join(self.root, row.file)) == (row.time, row.size)
 
-    def current(self, near: str | None = None) -> bool:
+    def current(self, where: Callable[[str], bool] | None = None) -> bool:
         """Whether no file came or went since, and none that all methods rely on was changed.
 
-        With `near`, a folder such as `service/area/thi`, only the folders above and those that begin so are
-        looked at: where a file of such a name would stand.
+        In a large tree `where` may say which folders are looked at: ten thousand methods stand in so many that
+        looking at all of them costs more than the rest of a search.
         """
         root = f"{self.root}{os.sep}"
         for _, times, *names in self.rows("D"):
             seen = list(zip(times.split(), names, strict=True))
-            if near is not None and len(seen) > SMALL:
-                seen = [one for one in seen if one[1].startswith(near) or near.startswith(one[1]) or one[1] == "."]
+            if where and len(seen) > SMALL:
+                seen = [one for one in seen if where(one[1])]
             try:
                 found = [status.st_mtime_ns for status in map(os.stat, [root + name for _, name in seen])]
             except OSError:
@@ -146,6 +146,16 @@ class Tree:
             if wanted in known:
                 found.update(map(int, self.text(int(offset), int(length)).split()))
         return found
+
+
+def near(folder: str) -> Callable[[str], bool]:
+    """The folders above `folder` and those that begin so: where a file of such a name would stand."""
+    return lambda name: name.startswith(folder) or folder.startswith(name) or name == "."
+
+
+def upper(name: str) -> bool:
+    """The folders of services and of areas."""
+    return name.count("/") < 2  # noqa: PLR2004 - service/area
 
 
 def search(trees: list[Tree], words: str, service: str = "", lang: str = "") -> list[Row]:

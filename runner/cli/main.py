@@ -92,7 +92,7 @@ def _service_first(rest: list[str]) -> list[str]:
 def _method(line: Line, words: list[str]) -> int:
     """A line that begins with a service, or with a method that only one service has."""
     named = len(words) > 1 and not words[1].startswith("-")
-    methods = catalog(line, "/".join([words[0].lower(), *words[1].split(".")[:2]]) if named else None)
+    methods = catalog(line, "/".join([words[0].lower(), *words[1].split(".")[:2]]) if named else "")
     services = methods.services()
     first = words[0].lower()
     if first in services:

@@ -8,6 +8,10 @@ import sys
 from .. import __version__, index
 from ..folders import folder, search_path
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 COMMANDS = ("batch", "check", "completion", "find", "new", "sandbox", "show")
 RESERVED = ("bulk", "login", "logout", "mcp", "profiles")
 SHELLS = ("bash", "fish", "zsh")
@@ -18,7 +22,7 @@ def answer(argv: list[str]) -> int | None:
     """Answer `find WORDS` or `--complete WORDS`; None where more than the index is needed."""
     if argv[0] == "find" and any(word.startswith("-") for word in argv[1:]):
         return None
-    trees = _trees(_near(argv))
+    trees = _trees(_where(argv))
     if trees is None:
         return None
     if argv[0] == "find":
@@ -30,20 +34,20 @@ def answer(argv: list[str]) -> int | None:
     return 0
 
 
-def _near(argv: list[str]) -> str | None:
-    """The folder in which the name that is being completed would stand; None where any may be wanted."""
+def _where(argv: list[str]) -> Callable[[str], bool]:
+    """The folders of a large tree to look at: those above all areas, or where the name being completed would stand."""
     if len(argv) < 3 or argv[0] == "find":  # noqa: PLR2004 - --complete, a service, the beginning of a name
-        return None
-    return "/".join([argv[-2], *argv[-1].split(".")[:2]])
+        return index.upper
+    return index.near("/".join([argv[-2], *argv[-1].split(".")[:2]]))
 
 
-def _trees(near: str | None) -> list[index.Tree] | None:
+def _trees(where: Callable[[str], bool]) -> list[index.Tree] | None:
     """The indexes of the search path, where all of them are there and current."""
     cache = os.path.join(folder("cache"), "index")
     found = []
     for root in search_path():
         tree = index.read(root, cache, __version__)
-        if tree is None or not tree.current(near):
+        if tree is None or not tree.current(where):
             return None
         found.append(tree)
     return found
@@ -62,10 +66,10 @@ def _find(trees: list[index.Tree], words: str) -> int | None:
     first, _, more = words.partition(" ")
     service, words = (first, more) if more and first in services else ("", words)
     rows = index.search(trees, words, service, language())
-    if not rows or not all(
-        any(tree.method(row.service, row.name) and tree.fresh(row) for tree in trees) for row in rows
-    ):
-        return None  # nothing to show, or a file was edited since: more than the index is needed
+    folders = {row.file.rpartition("/")[0] for row in rows}
+    fresh = all(any(tree.method(row.service, row.name) and tree.fresh(row) for tree in trees) for row in rows)
+    if not rows or not fresh or not all(tree.current(folders.__contains__) for tree in trees):
+        return None  # nothing to show, or something changed beside it: more than the index is needed
     sys.stdout.write(listed(rows, services=len(services) > 1))
     return 0
 

@@ -88,7 +88,7 @@ class Line:
                 raise CallError(f"{command} has no option {name}", hint=hint)
 
 
-def catalog(line: Line, near: str | None = None) -> Catalog:
+def catalog(line: Line, near: str = "") -> Catalog:
     """The methods that a line may name. Raises CallError where --methods is no folder."""
     from ..catalog import Catalog
 
