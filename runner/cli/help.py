@@ -189,6 +189,9 @@ def kind(node: Any, defs: Json) -> str:
     names = block.get("type", "value" if "enum" not in block else "word")
     names = [names] if isinstance(names, str) else names
     if names == ["array"] and "items" in block:
+        title = resolved(block["items"], defs).get("title") if "enum" not in resolved(block["items"], defs) else None
+        if title:
+            return f"list, each {title}"
         inner = kind(block["items"], defs)
         return f"list of {inner}s" if inner.isalpha() else f"list of {inner}"
     return " or ".join("text" if name == "string" else name for name in names)

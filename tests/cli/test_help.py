@@ -153,6 +153,9 @@ def test_every_command_says_how_it_is_used(name: str, line: Run) -> None:
         ({"contentEncoding": "base64"}, "a file, @file"),
         ({"contentEncoding": "base64", "contentMediaType": "image/png"}, "a picture, @file or @https://…"),
         ({"$ref": "#/$defs/id"}, "integer"),
+        ({"type": "integer", "title": "a whole number"}, "whole number"),
+        ({"type": "array", "items": {"type": "integer", "title": "a whole number"}}, "list, each a whole number"),
+        ({"type": "array", "items": {"enum": ["RED"], "title": "colours"}}, "list of words"),
     ],
 )
 def test_the_kind_of_a_value_is_a_word_or_two(node: Any, word: str) -> None:

@@ -247,3 +247,27 @@ def test_a_damaged_or_foreign_cache_is_written_again(content: bytes, write: Writ
 def test_a_cache_that_cannot_be_written_is_no_error(write: Write, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("here stands a file")
     assert Catalog().method("toy", "box.add").name == "box.add"
+
+
+def test_a_catalogue_that_is_looked_at_in_one_place_still_finds_what_was_dropped_elsewhere(
+    write: Write, tmp_path: Path
+) -> None:
+    for number in range(80):
+        write(f"methods/toy/area/thing{number}/area.thing{number}.get.yaml", method(f"area.thing{number}.get"))
+    for folder, _, _ in os.walk(tmp_path / "methods"):
+        os.utime(folder, ns=(1, 10**18))
+    assert len(Catalog().names("toy")) >= 80
+    write("methods/toy/area/thing7/area.late.get.yaml", method("area.late.get"))
+    catalog = Catalog(near="toy/area/late")
+    assert catalog.beginning("none", "area.") == []
+    catalog = Catalog(near="toy/area/thing8")
+    assert catalog.has("toy", "area.thing8.get")
+    assert catalog.has("toy", "area.late.get")
+    assert not catalog.has("toy", "area.never.get")
+    assert "area.late.get" in catalog.beginning("toy", "area.l")
+
+
+def test_a_glob_in_another_language_changes_nothing(write: Write) -> None:
+    write("methods/toy/de.overlay.yaml", "lang: de\ntarget: box.*\npatch: {summary: Ablegen}")
+    assert Catalog(lang="ru").method("toy", "box.add").summary != "Ablegen"
+    assert Catalog(lang="de").method("toy", "box.add").summary == "Ablegen"

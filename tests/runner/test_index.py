@@ -250,6 +250,41 @@ def test_two_processes_may_build_one_index_at_once(root: Path, write: Write) -> 
     assert len(os.listdir(root.parent / "cache")) == 1
 
 
+@pytest.fixture
+def large(root: Path, write: Write) -> index.Tree:
+    """A tree of more folders than are looked at one by one."""
+    for number in range(index.SMALL):
+        write(f"toy/area{number % 4}/thing{number}/x{number}.yaml", method(f"area{number % 4}.thing{number}.get"))
+    settled(root)
+    return built(root)
+
+
+@pytest.mark.parametrize(
+    ("file", "whole", "nearby", "above"),
+    [
+        ("toy/area1/thing1/new.yaml", False, False, True),
+        ("toy/area1/thing13/new.yaml", False, False, True),
+        ("toy/area2/thing2/new.yaml", False, True, True),
+        ("toy/area1/new.yaml", False, False, False),
+        ("toy/area9/new.yaml", False, False, False),
+        ("other/new.yaml", False, False, False),
+    ],
+)
+def test_only_the_folders_that_matter_are_looked_at_in_a_large_tree(
+    file: str, whole: bool, nearby: bool, above: bool, large: index.Tree, write: Write
+) -> None:
+    assert all((large.current(), large.current(index.near("toy/area1/thing1")), large.current(index.upper)))
+    write(file, method("new"))
+    found = (large.current(), large.current(index.near("toy/area1/thing1")), large.current(index.upper))
+    assert found == (whole, nearby, above)
+
+
+def test_a_number_is_searched_in_words_and_not_in_the_places_of_rows(large: index.Tree) -> None:
+    assert found([large], "thing63") == ["area3.thing63.get"]
+    assert found([large], "0000000") == []
+    assert len(found([large], "6")) == len([number for number in range(index.SMALL) if "6" in str(number)])
+
+
 def found(trees: list[index.Tree], words: str, service: str = "", lang: str = "") -> list[str]:
     return [row.name for row in index.search(trees, words, service, lang)]
 
