@@ -75,7 +75,7 @@ def prepare(call: Call, session: Session, scheme: Scheme | None = None) -> Reque
         values.setdefault(name, request.MASK)
     auth.trust(call.method, scheme, values, insecure=session.insecure)
     made = request.build(call.method, call.called, call.values, scheme, values, call.face)
-    return request.following(made, call.follow) if call.follow else made
+    return request.following(made, call.follow, scheme.send.get("query", ())) if call.follow else made
 
 
 def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conversation:

@@ -11,14 +11,14 @@ import json
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 from . import encoding, template
 from .encoding import File
 from .errors import CallError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from .spec import Method, Param, Scheme
 
@@ -297,9 +297,17 @@ def _path_values(method: Method, values: Json) -> Json:
     return found
 
 
-def following(request: Request, address: str) -> Request:
-    """The same request at the address of a next page. Raises SpecError where that is another host's."""
+def following(request: Request, address: str, kept: Iterable[str] = ()) -> Request:
+    """The same request at the address of a next page. Raises SpecError where that is another host's.
+
+    `kept` are the names in the query, such as a credential's, that the address need not repeat.
+    """
     target = urljoin(request.url, address)
+    given = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
+    repeated = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
+    lost = [(name, given[name]) for name in kept if name in given and name not in repeated]
+    if lost:
+        target += ("&" if urlsplit(target).query else "?") + encoding.urlencoded(lost)
     if urlsplit(target)[:2] != urlsplit(request.url)[:2]:
         message = f"the next page stands on another host, {urlsplit(target)[1]}"
         raise SpecError(message)

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -185,6 +186,20 @@ def test_a_next_page_is_asked_for_in_the_same_way(portal: Client) -> None:
     assert after.url == "https://library.example/api/shelves/north?page=2"
     assert after.headers == made.headers
     assert after.shown.headers["Authorization"] == f"Bearer {MASK}"
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("?page=2", "?page=2&key=s3cret"),
+        ("/api/shelves/south", "/api/shelves/south?key=s3cret"),
+        ("?page=2&key=newer", "?page=2&key=newer"),
+    ],
+)
+def test_a_credential_in_the_query_goes_on_to_the_next_page(address: str, url: str) -> None:
+    made = request.Request("GET", "https://a.example/api/shelves/north?page=1&key=s3cret", {}, None)
+    wanted = urljoin("https://a.example/api/shelves/north", url)
+    assert request.following(made, address, ["key", "other"]).url == wanted
 
 
 @pytest.mark.parametrize("address", ["https://elsewhere.example/", "http://library.example/api/", "//b.example/a"])
