@@ -358,7 +358,7 @@ def test_the_whole_input_is_read_from_the_path_of_a_file(tmp_path: Any) -> None:
         ("-x", "the input is no JSON: Expecting value at line 1, column 1"),
         ("x" * 300, "the input is no JSON: Expecting value at line 1, column 1"),
         (
-            '{"a": 1,\n  }',
+            '{"a": 1,\n  b}',
             "the input is no JSON: Expecting property name enclosed in double quotes at line 2, column 3",
         ),
         ("@bytes", "the file bytes is not UTF-8 text"),
