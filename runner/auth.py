@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from . import query, settings, template
-from .errors import CallError, SpecError
+from .errors import CallError, ServiceError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .errors import RunnerError
     from .settings import Credentials
     from .spec import Method, Scheme
 
 Json = dict[str, Any]
+SHORTEST = 4  # characters of a secret that is looked for in texts; a shorter one would be found in every word
 
 
 def choose(method: Method, credentials: Credentials) -> Scheme:
@@ -53,14 +55,19 @@ def named(method: Method, name: str) -> Scheme:
     raise SpecError(message, where=method.service.origin)
 
 
-def trust(method: Method, scheme: Scheme, values: Mapping[str, Any], *, insecure: bool = False) -> None:
-    """Refuse an address that would give the secret to a host it was not saved for, or to the open network."""
+def trust(
+    method: Method, scheme: Scheme, values: Mapping[str, Any], pasted: str = "", *, insecure: bool = False
+) -> None:
+    """Refuse an address that would give the secret to a host it was not saved for, or to the open network.
+
+    `pasted` is the host of the text from which the credentials were split, read without the service file's help.
+    """
     base = template.plain(scheme.base, {name: str(value) for name, value in values.items()})
     parts = urlsplit(base)
-    own = _own_host(method, values)
-    if own and parts.netloc.lower() != own:
-        message = f"the service file would send credentials of {own} to {parts.netloc}"
-        raise SpecError(message, where=method.service.origin)
+    for own in filter(None, (pasted, _own_host(method, values))):
+        if parts.netloc.lower() != own:
+            message = f"the service file would send credentials of {own} to {parts.netloc}"
+            raise SpecError(message, where=method.service.origin)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         message = f"{parts.scheme}://{parts.netloc} is no address of a web service"
         raise CallError(message, hint="it begins with https://", method=method.full_name)
@@ -77,6 +84,27 @@ def _own_host(method: Method, values: Mapping[str, Any]) -> str:
         if node.get("format") == "uri" and name in values:
             return urlsplit(str(values[name])).netloc.lower()
     return ""
+
+
+def veil(error: RunnerError, method: Method, values: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
+    """Mask the secrets of a call in what the server said of it: some servers repeat the whole address."""
+    names = {*method.service.secrets(), *kept}
+    secrets = [str(values[name]) for name in names if len(str(values.get(name, ""))) >= SHORTEST]
+    spelt = sorted({form for one in secrets for form in (one, quote(one, safe=""))}, key=len, reverse=True)
+
+    def masked(value: Any) -> Any:
+        if isinstance(value, str):
+            for one in spelt:
+                value = value.replace(one, "***")
+            return value
+        if isinstance(value, dict):
+            return {masked(key): masked(item) for key, item in value.items()}
+        return [masked(item) for item in value] if isinstance(value, list) else value
+
+    error.message, error.hint = masked(error.message), masked(error.hint)
+    error.args = tuple(masked(list(error.args)))
+    if isinstance(error, ServiceError):
+        error.details = masked(error.details)
 
 
 def loopback(host: str) -> bool:

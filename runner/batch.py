@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import encoding, query, response, template
 from . import request as requests
-from .errors import RunnerError, ServiceError, SpecError
+from .errors import RunnerError, ServiceError, SpecError, TransportError
 from .response import Reply, Result
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Command:
     key: str
     method: Method
     called: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
     request: Request
 
     @property
@@ -52,6 +52,8 @@ def _written(batch: Batch, command: Command) -> Any:
     params, rest = {}, {}
     for name, given in _ordered(method, command.values):
         param, wire, value = requests.written(method, name, given)
+        if param is not None and param.place in {"header", "cookie"}:
+            continue  # a command has no place for it
         params[wire] = value
         if param is None or param.place not in {"path", "query"}:
             rest[wire] = value
@@ -77,15 +79,39 @@ def _ordered(method: Method, values: Mapping[str, Any]) -> Iterable[tuple[str, A
     return [given.get(name, (name, method.sending.slot)) for name in list(method.params)[: last + 1]]
 
 
-def unfold(batch: Batch, commands: Sequence[Command], result: Result) -> list[Result | RunnerError]:
-    """The outcome of each call, in order, from the answer of the whole."""
+def repeatable(command: Command) -> bool:
+    """Whether a call may be made twice in a batch, where what makes that harmless may have no place."""
+    method = command.method
+    carried = {
+        name: value
+        for name, value in command.values.items()
+        if (param := method.param(method.canonical(name))) is None or param.place not in {"header", "cookie"}
+    }
+    return method.repeatable(carried)
+
+
+def unfold(
+    batch: Batch, commands: Sequence[Command], result: Result, *, halt: bool = False
+) -> list[Result | RunnerError]:
+    """The outcome of each call, in order, from the answer of the whole. With `halt` a refusal stopped the rest."""
+    if "items" in batch.answers:
+        found = _from_items(batch.answers, commands, result)
+    else:
+        found = _from_maps(batch, commands, result)
+    outcomes: list[Result | RunnerError] = []
+    for command, one in zip(commands, found, strict=True):
+        stopped = halt and any(isinstance(earlier, ServiceError) for earlier in outcomes)
+        outcomes.append(one or (never(command.method) if stopped else _silent(command.method)))
+    return outcomes
+
+
+def _from_maps(batch: Batch, commands: Sequence[Command], result: Result) -> list[Result | RunnerError | None]:
+    """The outcomes from a map of values and one of refusals; None where the answer says nothing."""
     answers = batch.answers
-    if "items" in answers:
-        return _from_items(answers, commands, result)
     values = query.search(answers["results"], result.raw)
     errors = query.search(answers["errors"], result.raw) if "errors" in answers else None
     meta = {name: query.search(path, result.raw) for name, path in answers.get("meta", {}).items()}
-    found: list[Result | RunnerError] = []
+    found: list[Result | RunnerError | None] = []
     for place, command in enumerate(commands):
         refused = _at(errors, command.key, place)
         if refused is not None:
@@ -93,7 +119,7 @@ def unfold(batch: Batch, commands: Sequence[Command], result: Result) -> list[Re
             continue
         value = _at(values, command.key, place, absent=_ABSENT)
         if value is _ABSENT:
-            found.append(never(command.method))
+            found.append(None)
             continue
         beside = {name: one for name, part in meta.items() if (one := _at(part, command.key, place)) is not None}
         found.append(Result(value, beside, value))
@@ -110,8 +136,9 @@ def _at(part: Any, key: str, place: int, absent: Any = None) -> Any:
     """
     if isinstance(part, dict):
         return part.get(key, absent)
-    if isinstance(part, list) and place < len(part):
-        return part[place]
+    number = int(key) if key.isdecimal() else place
+    if isinstance(part, list) and number < len(part):
+        return part[number]
     return absent
 
 
@@ -130,7 +157,13 @@ def never(method: Method) -> RunnerError:
     return ServiceError(message, kind="usage", rejected=True, method=method.full_name)
 
 
-def _from_items(answers: Json, commands: Sequence[Command], result: Result) -> list[Result | RunnerError]:
+def _silent(method: Method) -> RunnerError:
+    """The outcome of a call that the answer says nothing of, though nothing stopped the batch before it."""
+    hint = "" if method.effect == "read" else "the service may have acted; look before you call again"
+    return TransportError("the answer of the batch says nothing of this call", hint=hint, method=method.full_name)
+
+
+def _from_items(answers: Json, commands: Sequence[Command], result: Result) -> list[Result | RunnerError | None]:
     """The outcomes from a list with one entry a call: its key, status and body."""
     items = query.search(answers["items"], result.raw)
     if not isinstance(items, list):
@@ -144,9 +177,9 @@ def _from_items(answers: Json, commands: Sequence[Command], result: Result) -> l
     return [_entry(answers, command.method, entry) for command, entry in zip(commands, entries, strict=True)]
 
 
-def _entry(answers: Json, method: Method, entry: Any) -> Result | RunnerError:
+def _entry(answers: Json, method: Method, entry: Any) -> Result | RunnerError | None:
     if entry is _ABSENT:
-        return never(method)
+        return None
     said = str(query.search(answers["status"], entry)) if "status" in answers else ""
     status = int(said) if said.isdecimal() else 200
     if "body" not in answers:

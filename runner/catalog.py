@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__, index
 from .errors import SpecError, UnknownMethod, nearest
-from .folders import folder, search_path
+from .folders import built_in, folder, search_path
 from .node import merged
 from .spec import Method, Service
 
@@ -75,10 +75,16 @@ class Catalog:
             for tree in self._trees:
                 for cells in tree.rows("S", name):
                     data = json.loads(tree.text(int(cells[3]), int(cells[4])))
-                    self._services[key] = Service.read(data, variant, os.path.join(tree.root, cells[5]))
+                    origin = os.path.join(tree.root, cells[5])
+                    self._services[key] = Service.read(data, variant, origin, guest=self._guest(tree, name))
                     return self._services[key]
             self._no_service(name)
         return self._services[key]
+
+    def _guest(self, tree: index.Tree, name: str) -> bool:
+        """Whether a service of the current folder takes the place of one that is installed."""
+        here = tree.root == os.path.realpath("methods") and tree.root != os.path.realpath(built_in("methods"))
+        return here and any(next(one.rows("S", name), None) for one in self._trees if one is not tree)
 
     def _no_service(self, name: str) -> None:
         for line in self.broken(name):
@@ -142,6 +148,15 @@ class Catalog:
         """The names of other tools' command lines, and the method of each."""
         return {cells[3]: cells[6] for tree in self.trees for cells in tree.rows("A", service)}
 
+    def _demand_whole(self, service: str, name: str, found: index.Tree | None) -> None:
+        """Refuse to pass over a broken file of this name for one of a folder further down."""
+        for tree in self._trees:
+            if tree is found:
+                return
+            for cells in tree.rows("X", service):
+                if os.path.basename(cells[2]).removesuffix(".yaml").lower() == name.lower():
+                    raise SpecError(cells[3], method=name)
+
     def _found(self, service: str, name: str) -> tuple[index.Tree, index.Row] | None:
         """The row of a method; a name that only one variant has needs no suffix."""
         row = self._row(service, name)
@@ -174,6 +189,7 @@ class Catalog:
         if found is None:
             self._no_method(service, name)
         tree, row = found  # type: ignore[misc]
+        self._demand_whole(service, row.name, tree)
         data = json.loads(tree.text(row.offset, row.length))
         origin = os.path.join(tree.root, row.file)
         data = self._overlaid(service, row.name, data)

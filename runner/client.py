@@ -212,7 +212,11 @@ class Client:
         if watch:
             watch.sent(step)
         self.in_flight = True
-        reply: Reply = self._wire.send(step.request, step.largest)
+        try:
+            reply: Reply = self._wire.send(step.request, step.largest)
+        except TransportError:
+            self.in_flight = False
+            raise
         self.in_flight = False
         if watch:
             watch.came(reply)

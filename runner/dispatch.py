@@ -43,14 +43,16 @@ Conversation = Generator[Send | Wait, Reply | None, Result]
 class Call:
     """A call that has passed the check: the method, its name as it was spelt, its values, where it follows to.
 
-    `face` are the values as people may see them, where that is not told by the method's own params.
+    `face` are the values as people may see them, where that is not told by the method's own params; `harmless`
+    says that it may be made twice, whatever its method says.
     """
 
     method: Method
     called: str
-    values: Mapping[str, Any]
-    follow: str = ""
-    face: Mapping[str, Any] | None = None
+    values: Mapping[str, Any] = field(repr=False)
+    follow: str = field(default="", repr=False)
+    face: Mapping[str, Any] | None = field(default=None, repr=False)
+    harmless: bool = False
 
 
 @dataclass(slots=True)
@@ -63,17 +65,17 @@ class Session:
     dice: Callable[[], float]
     insecure: bool = False
     book: pacing.Book = field(default_factory=pacing.Book)
-    kept: dict[str, Json] = field(default_factory=dict)
+    kept: dict[str, Json] = field(default_factory=dict, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def prepare(call: Call, session: Session, scheme: Scheme | None = None) -> Request:
-    """The request of a call, as far as it is known before anything is sent."""
+def prepare(call: Call, session: Session, scheme: Scheme | None = None, kept: Json | None = None) -> Request:
+    """The request of a call, as far as it is known before anything is sent. `kept` is what a first call yielded."""
     scheme = scheme or auth.choose(call.method, session.credentials)
-    values = {**session.credentials.values, **session.kept.get(scheme.name, {})}
+    values = {**session.credentials.values, **(session.kept.get(scheme.name, {}) if kept is None else kept)}
     for name in (scheme.first or {}).get("keep", ()):
         values.setdefault(name, request.MASK)
-    auth.trust(call.method, scheme, values, insecure=session.insecure)
+    auth.trust(call.method, scheme, values, session.credentials.host, insecure=session.insecure)
     made = request.build(call.method, call.called, call.values, scheme, values, call.face)
     return request.following(made, call.follow, scheme.send.get("query", ())) if call.follow else made
 
@@ -85,9 +87,10 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
     end = session.clock() + retry.deadline
     attempt, signed_in_again = 1, False
     while True:
-        if scheme.first and scheme.name not in session.kept:
-            yield from _sign_in(method, scheme, session)
-        made = prepare(call, session, scheme)
+        kept = session.kept.get(scheme.name, {})
+        if scheme.first and not kept:
+            kept = yield from _sign_in(method, scheme, session)
+        made = prepare(call, session, scheme, kept)
         yield from _pause(session.book.wait(method, session.credentials.values, session.clock()), end, session, call)
         reply: Reply | None = None
         try:
@@ -95,11 +98,15 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
             return _read(method, reply, session)
         except (ServiceError, TransportError) as error:
             error.method = error.method or method.full_name
+            auth.veil(error, method, {**session.credentials.values, **kept}, kept)
             if _may_sign_in_again(error, scheme) and not signed_in_again:
                 signed_in_again = True
-                session.kept.pop(scheme.name, None)
+                with session.lock:
+                    if session.kept.get(scheme.name) is kept:  # another thread may have signed in since
+                        del session.kept[scheme.name]
                 continue
-            pause = pacing.again(method, error, reply, attempt, session.clock(), session.dice)
+            now, harmless = session.clock(), call.harmless or method.repeatable(call.values)
+            pause = pacing.again(method, error, reply, attempt, now, session.dice, harmless=harmless)
             if pause is None or session.clock() + pause > end:
                 raise
             yield Wait(pause, str(error).splitlines()[0])
@@ -123,16 +130,18 @@ def _pause(seconds: float, end: float, session: Session, call: Call) -> Generato
     yield Wait(seconds, f"the limits of {call.method.service.title}")
 
 
-def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Send | Wait, Reply | None, None]:
-    """Make the first call of a scheme, and keep what it yields."""
+def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Send | Wait, Reply | None, Json]:
+    """Make the first call of a scheme, and keep and give what it yields."""
     first: Json = scheme.first or {}
     fields = session.credentials.values
     values = {name: template.filled(value, fields) for name, value in first.get("params", {}).items()}
     login = session.find(first["method"])
     other = auth.named(method, first["auth"]) if "auth" in first else _bare(scheme)
     result = yield from converse(Call(login, login.name, values), session, other)
+    kept = auth.kept(scheme, result.value)
     with session.lock:
-        session.kept[scheme.name] = auth.kept(scheme, result.value)
+        session.kept[scheme.name] = kept
+    return kept
 
 
 def _bare(scheme: Scheme) -> Scheme:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from . import template
-from .errors import CallError
+from .errors import CallError, Problem
 from .node import child, is_map, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 Json = dict[str, Any]
+MOST_DEEP = 100
 _WORDS = {True: "true", False: "false", None: ""}
 _PHP = {True: "1", False: "0", None: ""}
 
@@ -65,6 +66,25 @@ def read_file(path: str | PathLike[str]) -> File:
         message = f"the file {fspath(path)} is empty"
         raise CallError(message)
     return File(basename(path), content)
+
+
+def fault_of_json(value: Any, path: str = "", depth: int = 0) -> Problem | None:
+    """What in a value is beyond JSON before any schema is asked: keys that are no text, endless depth."""
+    if depth > MOST_DEEP:
+        return Problem("error", path.split(".", maxsplit=1)[0], f"is nested deeper than {MOST_DEEP} levels")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                return Problem("error", path, f"has the key {key!r}, which is no text", "keys of objects are text")
+            fault = fault_of_json(item, f"{path}.{key}" if path else key, depth + 1)
+            if fault:
+                return fault
+    elif isinstance(value, list):
+        for item in value:
+            fault = fault_of_json(item, path, depth + 1)
+            if fault:
+                return fault
+    return None
 
 
 def absorbed(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, Any]) -> Any:
@@ -145,7 +165,7 @@ def _brackets(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def urlencoded(items: Iterable[tuple[str, str]]) -> str:
-    """Pairs as a query or a form. Brackets in names stay readable; references such as $result[x] stay whole."""
+    """Pairs as a query or a form. Brackets in names stay readable, and so do references in values."""
     return "&".join(f"{quote(name, safe='[]*')}={quote(value, safe='*$[]')}" for name, value in items)
 
 

@@ -68,7 +68,12 @@ class Book:
 
 
 def _key(limit: Limit, method: Method, credentials: Mapping[str, Any]) -> tuple[object, ...]:
-    return (limit.cost, *(method.name if name == "method" else credentials.get(name) for name in limit.per))
+    return (
+        limit.cost,
+        limit.rate,
+        limit.burst,
+        *(method.name if name == "method" else credentials.get(name) for name in limit.per),
+    )
 
 
 def again(  # noqa: PLR0913 - each of them decides
@@ -78,18 +83,20 @@ def again(  # noqa: PLR0913 - each of them decides
     attempt: int,
     now: float,
     dice: Callable[[], float],
+    *,
+    harmless: bool,
 ) -> float | None:
     """The seconds after which a failed call may be made again, or None where it must not be.
 
     Repeated is what the server is known not to have done, and what does no harm twice: a refusal marked
     `rejected`, a request that never left, any failure of a read or of an idempotent call. `attempt` counts from 1;
-    `dice` gives a number from 0 to 1.
+    `dice` gives a number from 0 to 1; `harmless` says whether the call may be made twice.
     """
     retry = method.service.retry
     if attempt >= retry.tries or _reason(error) not in retry.on:
         return None
     known_harmless = getattr(error, "rejected", False) or getattr(error, "outcome", "") == "not sent"
-    if not known_harmless and not method.repeatable:
+    if not known_harmless and not harmless:
         return None
     told = _told(method, error, reply, now)
     if told is not None:
@@ -100,8 +107,9 @@ def again(  # noqa: PLR0913 - each of them decides
 def _reason(error: RunnerError) -> str:
     """The word of `retry.on` that an error falls under."""
     if isinstance(error, TransportError):
-        moved = 300 <= error.status < 400  # noqa: PLR2004
-        return "" if moved or error.final else "server" if error.status else "network"
+        if error.final or 300 <= error.status < 500:  # noqa: PLR2004 - an answer of the same kind would come again
+            return ""
+        return "server" if error.status else "network"
     if isinstance(error, LimitExceeded):
         return "rate_limit"
     return "server" if isinstance(error, ServiceError) and error.kind == "server" else ""

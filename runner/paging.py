@@ -138,6 +138,9 @@ def _following(walk: Walk, page: list[Any], result: Result) -> tuple[Any, bool]:
         mark = whole + style.add if style.add and whole is not None else mark
     elif style.last:
         mark = query.search(style.last, page)
+        if mark is None and page and not ended:
+            message = f"the rows have nothing at {style.last!r}, from which the next page is asked for"
+            raise ServiceError(message, kind="server", hint="select that field as well")
     else:
         return walk.count, ended or not page
     return mark, ended or mark is None or mark == "" or mark is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -84,13 +85,16 @@ class Planner:
         if params is not None and not hasattr(params, "items"):
             message = f"the input of {method.full_name} must be a mapping, not {type(params).__name__}"
             raise CallError(message, method=method.full_name)
-        given = {**(params or {}), **more}
+        given = {str(name): value for name, value in {**(params or {}), **more}.items()}
+        fault = encoding.fault_of_json(given)
+        if fault:
+            raise InvalidArguments([fault], method=method.full_name)
         defs = method.schema.get("$defs", {})
         found: Json = {}
         for name, value in given.items():
-            param = method.param(method.canonical(str(name)))
+            param = method.param(method.canonical(name))
             schema = param.schema if param else {}
-            found[str(name)] = encoding.absorbed(value, schema, defs, method.service.encoders)
+            found[name] = encoding.absorbed(value, schema, defs, method.service.encoders)
         self._complete(method, found)
         return found
 
@@ -148,7 +152,7 @@ class Planner:
             return Plan(call, ())
         found = validation.check(method, _checkable(values), more=unknown) + _constants(method, values)
         if loose:
-            found = [one for one in found if loose not in str(_at(values, one.path))]
+            found = [one for one in found if _strange(method, one) or loose not in str(_at(values, one.path))]
         errors = [one for one in found if one.level == "error"]
         if errors:
             raise InvalidArguments(errors, method=method.full_name)
@@ -166,10 +170,12 @@ class Planner:
             scheme = replace(auth.choose(method, self.session.credentials), send={})
             request = prepare(plan.call, self.session, scheme)
             command = Command(str(key), method, plan.call.called, plan.call.values, request)
-            if packs and not alone and packs[-1].takes(method):
-                packs[-1].commands.append(command)
-            else:
-                packs.append(Pack(how, [command], alone=alone, halt=halt))
+            if any(command.key == other.key for pack in packs for other in pack.commands):
+                raise CallError(f"two calls of the batch are called {command.key!r}")
+            if not packs or alone or not packs[-1].takes(method):
+                packs.append(Pack(how, [], alone=alone, halt=halt))
+            packs[-1].demand_known(command)
+            packs[-1].commands.append(command)
         return packs
 
     def conversation(self, pack: Pack) -> Conversation:
@@ -182,8 +188,8 @@ class Planner:
         method = self.method(f"{name}@{variant}" if variant and self._has(f"{name}@{variant}") else name)
         values = batching.fold(pack.how, pack.commands, halt=pack.halt)
         face = batching.fold(pack.how, [command.shown for command in pack.commands], halt=pack.halt)
-        safe = all(command.method.repeatable for command in pack.commands)
-        return converse(Call(_as_safe(method, safe=safe), name, values, face=face), self.session)
+        harmless = all(map(batching.repeatable, pack.commands))
+        return converse(Call(method, name, values, face=face, harmless=harmless), self.session)
 
     def _has(self, name: str) -> bool:
         return self.catalog.has(self.service.name, name)
@@ -207,15 +213,27 @@ class Pack:
         """The outcome of each call, in order, from the answer of the whole."""
         if self.how is None or self.alone:
             return [result]
-        return batching.unfold(self.how, self.commands, result)
+        return batching.unfold(self.how, self.commands, result, halt=self.halt)
+
+    def demand_known(self, command: Command) -> None:
+        """Refuse a call that refers to the answer of one which does not travel before it in the same batch."""
+        if self.how is None or not self.how.reference:
+            return
+        known = set() if self.alone else {one.key for one in self.commands}
+        for key in re.findall(re.escape(self.how.reference.rstrip("[")) + r"\[([^\]]+)\]", str(dict(command.values))):
+            if key not in known:
+                hint = f"a batch takes {self.how.size} calls; a reference reaches an earlier one of the same batch"
+                message = f"{command.key} refers to {key!r}, which does not travel before it"
+                raise InvalidArguments([Problem("error", "", message, hint)], method=command.method.full_name)
 
 
-def _as_safe(method: Method, *, safe: bool) -> Method:
-    """The batch method with the effect of what it carries: it may be repeated where each of its calls may."""
-    return replace(method, effect="read" if safe else "write", document={**method.document, "idempotent": safe})
+def _strange(method: Method, problem: Problem) -> bool:
+    """Whether a misfit is that of a name, which no reference can mend."""
+    return bool(problem.path) and method.param(method.canonical(problem.path.split(".")[0])) is None
 
 
 def _has_file(value: Any) -> bool:
+    """Whether a file is among the values of a call, which no command of a batch can hold."""
     if isinstance(value, dict):
         return any(map(_has_file, value.values()))
     return isinstance(value, encoding.File)

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 from . import encoding, template
 from .encoding import File
-from .errors import CallError, SpecError
+from .errors import CallError, ServiceError, SpecError
+from .node import veiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -55,7 +56,7 @@ class Request:
     def curl(self, *, show_secrets: bool = False) -> str:
         """A command line that a POSIX shell runs. Secrets are masked unless asked for."""
         face = self if show_secrets else self.shown
-        words = ["curl", "--request", face.verb, face.url]
+        words = ["curl", "--globoff", "--request", face.verb, face.url]
         for name, value in face.headers.items():
             words += ["--header", f"{name}: {value}"]
         body = face.body
@@ -104,20 +105,20 @@ def build(  # noqa: PLR0913 - a call, its way of authorising, and its face
 
     def masked() -> Request:
         secrets = {*method.service.secrets(), *(scheme.first or {}).get("keep", ())}
-        veiled = {name: MASK if name in secrets else value for name, value in credentials.items()}
-        return _built(method, called, hidden(method, values if face is None else face), scheme, veiled)
+        masked_ones = {name: MASK if name in secrets else value for name, value in credentials.items()}
+        return _built(method, called, hidden(method, values if face is None else face), scheme, masked_ones)
 
     real = _built(method, called, values, scheme, credentials)
     return Request(real.verb, real.url, real.headers, real.body, masked)
 
 
 def hidden(method: Method, values: Mapping[str, Any]) -> Json:
-    """The values with every secret masked."""
-    found = {}
-    for name, value in values.items():
-        param = method.param(method.canonical(name))
-        found[name] = MASK if param and param.secret else value
-    return found
+    """The values with every secret masked, at every depth."""
+    defs = method.schema.get("$defs", {})
+    params = {name: method.param(method.canonical(name)) for name in values}
+    return {
+        name: veiled(value, param.schema, defs) if (param := params[name]) else value for name, value in values.items()
+    }
 
 
 class _Places:
@@ -137,7 +138,8 @@ class _Places:
 def _built(method: Method, called: str, values: Mapping[str, Any], scheme: Scheme, credentials: Json) -> Request:
     places = _sorted(method, values)
     sending = method.sending
-    headers = {name: template.plain(text, credentials) for name, text in sending.headers.items()}
+    known = {name: text for name, text in sending.headers.items() if set(template.names(text)) <= set(credentials)}
+    headers = {name: template.plain(text, credentials) for name, text in known.items()}
     _add_credentials(places, scheme, credentials)
     kind, body = _body(method, places, scheme, credentials)
     if kind:
@@ -298,7 +300,7 @@ def _path_values(method: Method, values: Json) -> Json:
 
 
 def following(request: Request, address: str, kept: Iterable[str] = ()) -> Request:
-    """The same request at the address of a next page. Raises SpecError where that is another host's.
+    """The same request at the address of a next page. Raises ServiceError where that is another host's.
 
     `kept` are the names in the query, such as a credential's, that the address need not repeat.
     """
@@ -310,7 +312,7 @@ def following(request: Request, address: str, kept: Iterable[str] = ()) -> Reque
         target += ("&" if urlsplit(target).query else "?") + encoding.urlencoded(lost)
     if urlsplit(target)[:2] != urlsplit(request.url)[:2]:
         message = f"the next page stands on another host, {urlsplit(target)[1]}"
-        raise SpecError(message)
+        raise ServiceError(message, kind="server")
     face = request.shown
     same = urlsplit(target).path == urlsplit(request.url).path
     seen = face.url.partition("?")[0] if same else urljoin(face.url, f"/{MASK}")  # a path may hold a secret

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 from . import query
 from .errors import REFUSALS, Outcome, ServiceError, TransportError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _OK, _REFUSED, _MOVED = 200, 400, 300
 _MISSING = object()
+EMPTY, CUT = "empty", "JSON that is cut short"  # the two that may well be whole when asked for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,13 @@ def _text(value: Any) -> str:
 def _json(reply: Reply) -> Any:
     """The body as JSON, or _MISSING."""
     try:
-        return json.loads(reply.body) if reply.body.strip() else _MISSING
+        return json.loads(reply.body, parse_constant=_no_number) if reply.body.strip() else _MISSING
     except (ValueError, RecursionError):
         return _MISSING
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _refused_by_status(method: Method, reply: Reply, body: Any) -> NoReturn:
@@ -130,37 +136,45 @@ def _success(method: Method, reply: Reply, body: Any) -> Result:
         except UnicodeDecodeError:
             _unusable(method, reply, "the answer is not UTF-8 text")
         return Result(text, {}, text, reply)
-    return _unusable(method, reply, f"the answer is {_fault(reply)}")
+    fault = _fault(reply)
+    return _unusable(method, reply, f"the answer is {fault}", final=fault not in {EMPTY, CUT})
 
 
 def _fault(reply: Reply) -> str:
     """What is wrong with an answer that should have been JSON."""
     if not reply.body.strip():
-        return "empty"
+        return EMPTY
     try:
         text = reply.body.decode()
     except UnicodeDecodeError:
         return "not UTF-8 text"
     if re.match(r"\s*<", text):
         return "a web page, not JSON"
-    return "JSON that is cut short" if re.match(r"\s*[\[{]", text) else "no JSON"
+    return CUT if re.match(r"\s*[\[{]", text) else "no JSON"
 
 
-def _unusable(method: Method, reply: Reply, message: str) -> NoReturn:
+def _unusable(method: Method, reply: Reply, message: str, *, final: bool = False) -> NoReturn:
     line = first_line(reply)
     outcome: Outcome = "not sent" if _MOVED <= reply.status < _REFUSED else "unknown"
     hint = ""
     if outcome == "not sent":
-        hint = f"it points to {reply.headers.get('location', 'nowhere')}; if that is the right host, call it by name"
+        hint = f"it points to {_host(reply)}; if that is the right host, call it by name"
     elif method.effect != "read":
         hint = "the service may have acted; look before you call again"
     raise TransportError(
         f"{message}: {line}" if line else message,
         outcome=outcome,
         status=reply.status,
+        final=final,
         hint=hint,
         method=method.full_name,
     )
+
+
+def _host(reply: Reply) -> str:
+    """Where a redirect leads, without the path: that may hold a secret."""
+    parts = urlsplit(reply.headers.get("location", ""))
+    return f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another address of the same host"
 
 
 def first_line(reply: Reply, most: int = 120) -> str:

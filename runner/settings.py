@@ -7,6 +7,7 @@ import re
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from . import template
 from .errors import CallError, MissingCredentials, nearest
@@ -24,10 +25,14 @@ SOURCES = ("an argument", "the environment", "the profile", "the default")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """The fields of one connection and where each came from. It never shows a value."""
+    """The fields of one connection and where each came from. It never shows a value.
+
+    `host` is that of the pasted text which was split into them, where there was one.
+    """
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
+    host: str = ""
 
     def __repr__(self) -> str:
         return f"<Credentials {', '.join(sorted(self.values))}>"
@@ -65,21 +70,32 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
     sources: dict[str, str] = {}
     hosts = [name for name, node in service.fields.items() if node.get("format") in {"hostname", "uri"}]
     environment = {name: os.environ.get(variable(service.name, name)) for name in known}
-    for source, found in (
-        (SOURCES[0], given),
-        (SOURCES[1], environment),
-        (SOURCES[2], _profile(service.name, profile)),
-    ):
+    kept = [(SOURCES[1], environment), (SOURCES[2], _profile(service.name, profile))]
+    pasted = ""
+    for source, found in [(SOURCES[0], given), *([] if service.guest else kept)]:
         fields = _split(service, found)
         if any(_host(fields, name) != _host(values, name) for name in hosts if name in fields and name in values):
             continue  # it was saved for another host, which its secrets must not leave
+        pasted = pasted or next((_host_of(str(found[name])) for name in service.accept if found.get(name)), "")
         for name, value in fields.items():
             if name not in values:
                 values[name], sources[name] = value, source
     for name, node in service.fields.items():
         if name not in values and "default" in node:
             values[name], sources[name] = node["default"], SOURCES[3]
-    return Credentials(_typed(service, values), sources)
+    return Credentials(_typed(service, values), sources, pasted)
+
+
+def _host_of(text: str) -> str:
+    """The host of a pasted address, with its port, in lower case."""
+    clean = _clean(text)
+    return urlsplit(clean if "://" in clean else f"//{clean}").netloc.lower()
+
+
+def _clean(text: str) -> str:
+    """A pasted text without the blanks and quotes around it, its scheme in lower case."""
+    scheme, mark, rest = text.strip(" \t\r\n'\"<>‹›«»").rpartition("://")
+    return f"{scheme.lower()}{mark}{rest}"
 
 
 def _host(fields: Json, name: str) -> str:
@@ -98,12 +114,17 @@ def _split(service: Service, found: Mapping[str, Any]) -> Json:
     return result | {name: value for name, value in given.items() if name not in service.accept}
 
 
-def _pasted(service: Service, name: str, text: str, templates: tuple[str, ...]) -> Json:
+def _pasted(service: Service, name: str, pasted: str, templates: tuple[str, ...]) -> Json:
+    text = _clean(pasted)
     for one in templates:
         fields = template.matched(one, text, service.kinds())
         if fields is not None and _hosts_are_hosts(service, fields):
             return fields
     form = " or ".join(dict.fromkeys(example(service, one) for one in (templates[0], templates[-1])))
+    shorter = f"{text.split('?')[0].rstrip('/').rpartition('/')[0]}/"
+    whole = [one for one in templates if service.secrets() & set(template.names(one))]
+    if any(template.matched(one, shorter, service.kinds()) for one in whole):
+        form += ", without what follows it here"
     secret_free = _without_path(text)
     message = f"--{name} {secret_free} is not an address that {service.title} has"
     raise CallError(message, hint=f"it looks like {form}")
@@ -137,7 +158,7 @@ def _typed(service: Service, values: Json) -> Json:
     for name, value in values.items():
         node = {key: rule for key, rule in service.fields.get(name, {}).items() if key != "$ref"}
         one = int(value) if node.get("type") == "integer" and str(value).isdecimal() else value
-        if not fits(one, node):
+        if not fits(one, node) or not _hosts_are_hosts(service, {name: str(one)}):
             shown = "this value" if node.get("writeOnly") else repr(value)
             message = f"{shown} does not fit the credential {name}"
             raise CallError(message, hint=node.get("description", ""))
@@ -207,6 +228,8 @@ def missing(service: Service, allowed: list[str], known: Mapping[str, Any], meth
     name = next(iter([*pasted, *lacking]), "")
     hints = [f"give --{name}, or set {variable(service.name, name)}, or `{name}` in a profile"]
     hints += [f"{scheme.title}: {', '.join(scheme.needs)}" for scheme in ways]
+    if service.guest:
+        hints.append(f"{service.origin} replaces an installed service, so it is given no saved credentials")
     if service.help:
         hints.append(service.help)
     hints.append("or practise with --sandbox")

@@ -251,10 +251,15 @@ class Service:
     encoders: Mapping[str, Any]
     sandbox: Json
     origin: str = ""
+    guest: bool = False
 
     @classmethod
-    def read(cls, document: Json, variant: str = "", origin: str = "") -> Service:
-        """The service as its variant sees it. `origin` is the file, for errors."""
+    def read(cls, document: Json, variant: str = "", origin: str = "", *, guest: bool = False) -> Service:
+        """The service as its variant sees it. `origin` is the file, for errors.
+
+        A `guest` stands in the folder that somebody happens to work in, in the place of a service that is
+        installed: it is not given the credentials that were saved for that one.
+        """
         if variant:
             known = document.get("variants", {})
             if variant not in known:
@@ -283,6 +288,7 @@ class Service:
             encoders=document.get("encode", {}),
             sandbox=document.get("sandbox", {}),
             origin=origin,
+            guest=guest,
         )
 
     def kinds(self) -> dict[str, str]:
@@ -402,10 +408,15 @@ class Method:
         """The name that calls it: with `@variant` where it has one."""
         return f"{self.name}@{self.service.variant}" if self.service.variant else self.name
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether a call whose answer was lost may be made again."""
-        return self.effect == "read" or bool(self.document.get("idempotent"))
+    def repeatable(self, values: Mapping[str, Any]) -> bool:
+        """Whether a call with these values may be made again when its answer was lost.
+
+        Where a param makes that harmless, it must be among the values.
+        """
+        mark = self.document.get("idempotent")
+        if isinstance(mark, str):
+            mark = any(self.canonical(name) == mark and value is not None for name, value in values.items())
+        return self.effect == "read" or bool(mark)
 
     def canonical(self, name: str) -> str:
         """A param's name as the file spells it, found without letter case; other names as they are."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
     from .request import Request
 
 AGENT = f"declarest/{__version__}"
+_sending: ContextVar[bool] = ContextVar("sending", default=False)
+
+
+def _not_ours(_record: logging.LogRecord) -> bool:
+    """Whether a line of the HTTP library's log is about somebody else's request: ours have secrets in addresses."""
+    return not _sending.get()
+
+
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
+    logging.getLogger(_name).addFilter(_not_ours)
 
 
 class Transport:
@@ -40,7 +53,8 @@ class Transport:
 
     def send(self, request: Request, largest: int) -> Reply:
         """The reply to a request, at most `largest` bytes long. Raises TransportError, never httpx's own."""
-        sent = _made(request)
+        sent, end = _made(request), time.monotonic() + self.timeout
+        mark = _sending.set(True)
         try:
             client = self._client(request.url)
             with client.stream(*sent[:2], headers=sent[2], content=request.body) as response:
@@ -49,9 +63,12 @@ class Transport:
                 for chunk in response.iter_bytes():
                     body += chunk
                     _measure(request, response, len(body), largest)
+                    _hurry(request, end)
                 return _reply(response, bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(request, error) from None
+        finally:
+            _sending.reset(mark)
 
     def close(self) -> None:
         """Close the connections."""
@@ -77,7 +94,8 @@ class AsyncTransport:
 
     async def send(self, request: Request, largest: int) -> Reply:
         """As `Transport.send`."""
-        sent = _made(request)
+        sent, end = _made(request), time.monotonic() + self.timeout
+        mark = _sending.set(True)
         try:
             client = self._client(request.url)
             async with client.stream(*sent[:2], headers=sent[2], content=request.body) as response:
@@ -86,9 +104,12 @@ class AsyncTransport:
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     _measure(request, response, len(body), largest)
+                    _hurry(request, end)
                 return _reply(response, bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(request, error) from None
+        finally:
+            _sending.reset(mark)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -140,7 +161,20 @@ def _measure(request: Request, response: httpx.Response, length: int, largest: i
     if size > largest:
         message = f"the answer is larger than {largest / 2**20:.0f} MiB"
         host = urlsplit(request.shown.url).netloc
-        raise TransportError(f"{host}: {message}", status=response.status_code, hint="ask for fewer rows or fields")
+        raise TransportError(
+            f"{host}: {message}", status=response.status_code, final=True, hint="ask for fewer rows or fields"
+        )
+
+
+def _hurry(request: Request, end: float) -> None:
+    """Refuse an answer that comes in drops: the time-out is for all of it."""
+    if time.monotonic() > end:
+        raise _too_long(urlsplit(request.shown.url).netloc)
+
+
+def _too_long(host: str) -> TransportError:
+    hint = "the service may have acted; look before you call again, or give --timeout more seconds"
+    return TransportError(f"{host} took too long to answer", hint=hint)
 
 
 def translated(request: Request, error: Exception) -> TransportError | CallError:
@@ -155,10 +189,10 @@ def translated(request: Request, error: Exception) -> TransportError | CallError
     if isinstance(error, (httpx.PoolTimeout, httpx.ProxyError)):
         return TransportError(f"the way to {host} is closed: {type(error).__name__}", outcome="not sent")
     if isinstance(error, httpx.TimeoutException):
-        hint = "the service may have acted; look before you call again, or give --timeout more seconds"
-        return TransportError(f"{host} took too long to answer", hint=hint)
+        return _too_long(host)
     if isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)):
-        return TransportError(f"{host} broke the connection off before its answer was whole")
+        hint = "the service may have acted; look before you call again"
+        return TransportError(f"{host} broke the connection off before its answer was whole", hint=hint)
     if isinstance(error, httpx.DecodingError):
         return TransportError(f"{host} sent an answer that can't be unpacked")
     return TransportError(f"{host}: {type(error).__name__}")
@@ -194,10 +228,10 @@ def fetch(url: str, *, timeout: float = 60.0, largest: int = 32 * 2**20) -> byte
                     message = f"{url} is larger than {largest / 2**20:.0f} MiB"
                     raise CallError(message)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        message = f"can't fetch {url}: {_reason(error)}"
+        message = f"can't fetch {url.split('?', maxsplit=1)[0]}: {_reason(error)}"
         raise CallError(message) from None
     if response.status_code >= 400:  # noqa: PLR2004
-        message = f"can't fetch {url}: it answers {response.status_code}"
+        message = f"can't fetch {url.split('?', maxsplit=1)[0]}: it answers {response.status_code}"
         raise CallError(message)
     return bytes(body)
 

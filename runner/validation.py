@@ -118,6 +118,8 @@ def demand(method: Method, values: Mapping[str, Any], *, more: bool = False) -> 
 
 def shown(value: Any, most: int = 60) -> str:
     """A value as JSON, cut to fit a sentence."""
+    if isinstance(value, tuple):
+        return "a Python tuple"
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
@@ -276,11 +278,11 @@ def _contents(method: Method, values: Json, spelt: Mapping[str, str]) -> Iterato
         if param is None or param.schema.get("contentEncoding") != "base64" or not isinstance(value, str):
             continue
         try:
-            content = base64.b64decode(value, validate=True)
+            content = base64.b64decode("".join(value.split()), validate=True)
         except (binascii.Error, ValueError):
             hint = (
                 f"to send a file write @{value}"
-                if len(value) < MOST_NAME
+                if len(value) < MOST_NAME and "\n" not in value
                 else "it must be the file's content in base64"
             )
             face, hint = ("***", "") if param.secret else (shown(value), hint)
@@ -297,7 +299,9 @@ def fault_of_content(content: bytes, kind: str) -> str:
         return "the file is empty"
     if kind.startswith("image/"):
         wanted = [form for form in _PICTURES if kind in {"image/*", f"image/{form}"}] or list(_PICTURES)
-        if not any(content.startswith(_PICTURES[form]) for form in wanted) and b"<svg" not in content[:300]:
+        sound = content[:4] == b"RIFF" and content[8:12] != b"WEBP"
+        known = any(content.startswith(_PICTURES[form]) for form in wanted) and not sound
+        if not known and b"<svg" not in content[:300]:
             return f"the file is no picture ({', '.join(wanted)})"
     return ""
 

@@ -30,8 +30,9 @@ Json = dict[str, Any]
 class Outside:
     """Where a line's `@file`, `@https://…` and `-` are read from."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float = 60.0) -> None:
         self._read: bytes | None = None
+        self._timeout = timeout
 
     def file(self, path: str) -> File:
         """A file of the disk. Raises CallError where it can't be read, or is empty."""
@@ -41,7 +42,7 @@ class Outside:
         """What stands at a web address. Raises CallError where it can't be fetched, or is empty."""
         from ..transport import fetch
 
-        content = fetch(url)
+        content = fetch(url, timeout=self._timeout)
         if not content:
             raise CallError(f"what stands at {url} is empty")
         return File(url.split("?", maxsplit=1)[0].rstrip("/").rpartition("/")[2] or "file", content)
@@ -81,7 +82,7 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
         if line.on(option) and not line.on(other):
             raise CallError(f"{option} means nothing without {other}")
     given = words.of_method(rest, method, dialect)
-    reader = arguments.Reader(method, Outside())
+    reader = arguments.Reader(method, Outside(line.number("--timeout", 60.0)))
     if "--params" in line.options:
         given.whole.insert(0, line.get("--params"))
     values = _values(reader, given)
@@ -218,7 +219,7 @@ def _send(line: Line, client: Client, plan: Plan) -> int:
         result = client.run(plan)
     except KeyboardInterrupt:
         method = plan.call.method
-        doubt = client.in_flight and not method.repeatable
+        doubt = client.in_flight and not method.repeatable(plan.call.values)
         raise KeyboardInterrupt(f"{method.full_name} may have been carried out" if doubt else "") from None
     value = result.raw if line.on("--raw") else result.value
     if "--query" in line.options:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import arguments, settings
 from ..encoding import text_of
 from ..node import resolved
+from . import console
 from .quick import counted, listed
 from .words import SWITCHES, VALUES, says_yes
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..spec import Method, Param
 
 Json = dict[str, Any]
-_COLUMN, _WIDTH = 26, 100
+_COLUMN, _WIDEST = 26, 100
 
 _COMMANDS = {
     "find WORDS": "search methods by words of their names, summaries and params",
@@ -32,9 +33,14 @@ _COMMANDS = {
 }
 
 
+def _width() -> int:
+    """The width of a page: that of the terminal, where there is one and it is not very wide."""
+    return max(min(console.width() or _WIDEST, _WIDEST), 2 * _COLUMN)
+
+
 def _item(name: str, text: str) -> str:
     """A name and what it means, in two columns."""
-    lines = wrap(text, _WIDTH - _COLUMN) or [""]
+    lines = wrap(text, _width() - _COLUMN) or [""]
     head = f"  {name:<{_COLUMN - 4}}  "
     if len(name) > _COLUMN - 4:
         return "\n".join([f"  {name}", *(" " * _COLUMN + one for one in lines)]).rstrip() + "\n"
@@ -101,7 +107,7 @@ def _credentials(catalog: Catalog, service: str) -> str:
         secret = " (a secret: - reads standard input, @file a file)" if node.get("writeOnly") else ""
         lines.append(_item(f"--{name.replace('_', '-')}", f"{text}{secret}; or {settings.variable(service, name)}"))
     if about.help:
-        lines.append("\n" + "\n".join(f"  {one}" for one in wrap(about.help, _WIDTH)) + "\n")
+        lines.append("\n" + "\n".join(f"  {one}" for one in wrap(about.help, _width())) + "\n")
     return "".join(lines)
 
 
@@ -118,7 +124,7 @@ def of_method(method: Method, catalog: Catalog) -> str:
     row = catalog.rows(service.name)[method.full_name]
     lines = [f"{method.full_name}: {row.summary}\n"]
     if document.get("description"):
-        lines.append("\n" + "\n".join(wrap(document["description"], _WIDTH)) + "\n")
+        lines.append("\n" + "\n".join(wrap(document["description"], _width())) + "\n")
     deprecated = document.get("deprecated")
     if deprecated:
         instead = f", use {deprecated}" if isinstance(deprecated, str) else ""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..catalog import Catalog
     from ..sandbox import Served
     from ..spec import Service
+    from .words import Line
 
 
 def sandbox(argv: list[str]) -> int:
@@ -43,7 +44,14 @@ def sandbox(argv: list[str]) -> int:
         reset(service, state)
         console.note(f"the sandbox of {service} is as it was at first")
         return 0
-    return _serve(methods, service, state, line.get("--host", "127.0.0.1"), line.whole("--port", 8024, 0))
+    return _serve(methods, service, state, line.get("--host", "127.0.0.1"), _port(line))
+
+
+def _port(line: Line) -> int:
+    port = line.whole("--port", 8024, 0)
+    if port > 65535:  # noqa: PLR2004 - the last port there is
+        raise CallError(f"--port takes a number from 0 to 65535, not {port}")
+    return port
 
 
 def _serve(methods: Catalog, service: str, state: str | None, host: str, port: int) -> int:

@@ -38,7 +38,10 @@ def rule(method: Method) -> Json:
     stem, last = _named(method)
     verbs = {name.lower(): block for name, block in sandbox.get("verbs", {}).items()}
     own = method.document.get("sandbox", {})
-    return {"does": "example", "collection": stem, **merged(verbs.get(last.lower(), {}), own)}
+    declared = verbs.get(last.lower(), {})
+    if "does" in own:  # another verb: what the name's own one answers is not meant
+        declared = {key: value for key, value in declared.items() if key != "answer"}
+    return {"does": "example", "collection": stem, **merged(declared, own)}
 
 
 def _named(method: Method) -> tuple[str, str]:

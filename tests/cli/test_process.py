@@ -172,7 +172,7 @@ def test_a_served_sandbox_takes_calls_until_it_is_stopped(
 def test_the_sandbox_remembers_from_one_call_to_the_next(shell: Shell) -> None:
     line = "$declarest bitrix24 crm.contact.add fields.NAME=Anna --sandbox"
     ended = shell(f"{line} && {line} && $declarest bitrix24 crm.contact.list --sandbox -q 'length(@)'")
-    assert told(ended) == (0, '"3"\n"4"\n4\n', "")
+    assert told(ended) == (0, "3\n4\n4\n", "")
 
 
 def test_an_unknown_host_is_told(shell: Shell) -> None:

@@ -78,7 +78,7 @@ def test_an_entry_without_a_key_is_found_by_its_place(catalog: Catalog) -> None:
     assert found[0] == Result(1, {}, {"value": 1})
     assert isinstance(found[1], TransportError | ServiceError)
     assert found[1].as_dict()["status"] == 404
-    assert str(found[2]).startswith("it was not reached")
+    assert str(found[2]).startswith("the answer of the batch says nothing of this call")
 
 
 def test_an_entry_without_a_status_is_read_by_its_body(catalog: Catalog) -> None:

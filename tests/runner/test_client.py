@@ -320,8 +320,9 @@ def test_a_batch_does_not_show_the_secrets_of_its_calls(portal: Client, wire: Wi
 
 
 def test_a_reference_deep_in_a_list_is_not_checked(portal: Client, wire: Wire) -> None:
-    wire.say({"value": {"answers": {"c1": 1}}})
-    assert portal.batch([("book.pick", {"ids": [1, "$answer[c0]"]})]) == [Result(1, {}, 1)]
+    wire.say({"value": {"answers": {"c1": 1, "c2": 1}}})
+    calls: Any = [("book.pick", {"ids": [1]}), ("book.pick", {"ids": [1, "$answer[c1]"]})]
+    assert portal.batch(calls) == [Result(1, {}, 1), Result(1, {}, 1)]
     with pytest.raises(InvalidArguments):
         portal.batch([("book.pick", {"ids": [1, "two"]})])
 

@@ -86,13 +86,16 @@ def test_a_share_without_an_end_is_free_after_a_whole_window(read: Method, until
 def test_each_pause_doubles_up_to_the_longest_and_the_dice_shorten_it(read: Method) -> None:
     method = replace(read, service=replace(read.service, retry=replace(read.service.retry, tries=99)))
     error = TransportError("lost")
-    pauses = [again(method, error, None, attempt, 0.0, lambda: 0.5) for attempt in (1, 2, 3, 4, 5, 6, 7)]
+    pauses = [
+        again(method, error, None, attempt, 0.0, lambda: 0.5, harmless=method.repeatable({}))
+        for attempt in (1, 2, 3, 4, 5, 6, 7)
+    ]
     assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
 
 
 def test_the_last_try_is_the_last(read: Method) -> None:
-    assert again(read, TransportError("lost"), None, 3, 0.0, lambda: 1.0) == 2.0
-    assert again(read, TransportError("lost"), None, 4, 0.0, lambda: 1.0) is None
+    assert again(read, TransportError("lost"), None, 3, 0.0, lambda: 1.0, harmless=read.repeatable({})) == 2.0
+    assert again(read, TransportError("lost"), None, 4, 0.0, lambda: 1.0, harmless=read.repeatable({})) is None
 
 
 @pytest.mark.parametrize(
@@ -112,13 +115,13 @@ def test_the_last_try_is_the_last(read: Method) -> None:
 def test_only_what_does_no_harm_is_repeated(
     read: Method, write: Method, error: ServiceError | TransportError, reads: bool, writes: bool
 ) -> None:
-    assert (again(read, error, None, 1, 0.0, lambda: 1.0) is not None) == reads
-    assert (again(write, error, None, 1, 0.0, lambda: 1.0) is not None) == writes
+    assert (again(read, error, None, 1, 0.0, lambda: 1.0, harmless=read.repeatable({})) is not None) == reads
+    assert (again(write, error, None, 1, 0.0, lambda: 1.0, harmless=write.repeatable({})) is not None) == writes
 
 
 def test_a_service_may_want_some_failures_not_to_be_repeated(read: Method) -> None:
     method = replace(read, service=replace(read.service, retry=replace(read.service.retry, on=("rate_limit",))))
-    assert again(method, TransportError("lost"), None, 1, 0.0, lambda: 1.0) is None
+    assert again(method, TransportError("lost"), None, 1, 0.0, lambda: 1.0, harmless=method.repeatable({})) is None
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,18 @@ def test_a_service_may_want_some_failures_not_to_be_repeated(read: Method) -> No
 def test_retry_after_is_a_number_or_a_date(read: Method, text: str, pause: float) -> None:
     method = replace(read, service=replace(read.service, retry=replace(read.service.retry, base=1.0)))
     error = LimitExceeded("no", code="OTHER", kind="rate_limit", rejected=True, status=418)
-    assert again(method, error, Reply(418, {"retry-after": text}, b"{}"), 1, 10.0, lambda: 1.0) == pause
+    assert (
+        again(
+            method,
+            error,
+            Reply(418, {"retry-after": text}, b"{}"),
+            1,
+            10.0,
+            lambda: 1.0,
+            harmless=method.repeatable({}),
+        )
+        == pause
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,12 +159,17 @@ def test_retry_after_is_a_number_or_a_date(read: Method, text: str, pause: float
 )
 def test_a_waiting_time_that_can_not_be_read_is_passed_over(read: Method, body: bytes) -> None:
     error = LimitExceeded("no", code="HURRY", kind="rate_limit", rejected=True)
-    assert again(read, error, Reply(200, {}, body), 1, 0.0, lambda: 1.0) == 0.5
+    assert again(read, error, Reply(200, {}, body), 1, 0.0, lambda: 1.0, harmless=read.repeatable({})) == 0.5
 
 
 def test_a_waiting_time_that_has_passed_is_nothing(read: Method) -> None:
     error = LimitExceeded("no", code="FULL", kind="rate_limit", rejected=True)
-    assert again(read, error, Reply(200, {}, b'{"fault": {"until": 5}}'), 1, 10.0, lambda: 1.0) == 0.0
+    assert (
+        again(
+            read, error, Reply(200, {}, b'{"fault": {"until": 5}}'), 1, 10.0, lambda: 1.0, harmless=read.repeatable({})
+        )
+        == 0.0
+    )
 
 
 def test_two_threads_share_one_book(read: Method) -> None:

@@ -150,7 +150,7 @@ def test_an_unknown_variant_is_told_with_the_known_ones() -> None:
 
 def test_the_shortest_method_is_whole() -> None:
     found = made()
-    assert (found.name, found.full_name, found.effect, found.repeatable) == ("box.add", "box.add", "write", False)
+    assert (found.name, found.full_name, found.effect, found.repeatable({})) == ("box.add", "box.add", "write", False)
     assert found.schema == {"type": "object", "properties": {}, "additionalProperties": False}
     assert found.sending == Sending(place="form", headers={"Accept": "application/json"})
     assert found.reading == Reading(result="result", meta={"total": "total"})
@@ -187,14 +187,21 @@ def test_how_an_answer_is_read_is_laid_over_the_services_way() -> None:
 
 @pytest.mark.parametrize(
     ("text", "answer"),
-    [("idempotent: true", True), ("idempotent: KEY", True), ("idempotent: false", False), ("", False)],
+    [("idempotent: true", True), ("idempotent: false", False), ("", False)],
 )
 def test_a_write_is_repeatable_where_it_says_so(text: str, answer: bool) -> None:
-    assert made(text).repeatable is answer
+    assert made(text).repeatable({}) is answer
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"), [({}, False), ({"KEY": None}, False), ({"key": "a"}, True), ({"b": 1}, False)]
+)
+def test_a_write_is_repeatable_with_the_param_that_makes_it_harmless(values: dict[str, Any], answer: bool) -> None:
+    assert made("idempotent: KEY\nparams: {KEY: {}}").repeatable(values) is answer
 
 
 def test_reading_is_repeatable() -> None:
-    assert Method.read({"method": "a", "summary": "s", "effect": "read"}, service(), lambda name: None).repeatable
+    assert Method.read({"method": "a", "summary": "s", "effect": "read"}, service(), lambda name: None).repeatable({})
 
 
 def test_a_param_has_a_name_for_callers_and_one_for_the_wire() -> None:
