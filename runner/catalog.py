@@ -148,14 +148,12 @@ class Catalog:
         """The names of other tools' command lines, and the method of each."""
         return {cells[3]: cells[6] for tree in self.trees for cells in tree.rows("A", service)}
 
-    def _demand_whole(self, service: str, name: str, found: index.Tree | None) -> None:
+    def _demand_whole(self, service: str, name: str, found: index.Tree) -> None:
         """Refuse to pass over a broken file of this name for one of a folder further down."""
-        for tree in self._trees:
-            if tree is found:
-                return
-            for cells in tree.rows("X", service):
-                if os.path.basename(cells[2]).removesuffix(".yaml").lower() == name.lower():
-                    raise SpecError(cells[3], method=name)
+        above = self._trees[: self._trees.index(found)]
+        for cells in (cells for tree in above for cells in tree.rows("X", service)):
+            if os.path.basename(cells[2]).removesuffix(".yaml").lower() == name.lower():
+                raise SpecError(cells[3], method=name)
 
     def _found(self, service: str, name: str) -> tuple[index.Tree, index.Row] | None:
         """The row of a method; a name that only one variant has needs no suffix."""

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +54,35 @@ def test_a_secret_that_the_server_repeats_is_not_shown(hook: Client, wire: Wire,
     assert SECRET not in shown.replace(getattr(error, "_code", "\0") or "\0", "")
     assert SECRET not in json.dumps(error.as_dict().get("details"))
     assert "moved.example" in shown or answer.status != 302
+
+
+class Drips(http.server.BaseHTTPRequestHandler):
+    """Answers a byte at a time."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b" ")
+                threading.Event().wait(0.05)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
+
+
+def test_the_time_out_is_for_the_whole_answer() -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Drips) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}/rest/1/{SECRET}/"
+        with Client("bitrix24", url=address, timeout=0.2) as portal, pytest.raises(TransportError) as caught:
+            portal.call("im.chat.add", {"TITLE": "x"})
+        server.shutdown()
+        thread.join()
+    assert "took too long to answer; the service may have acted" in str(caught.value)
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -154,8 +184,18 @@ def test_a_broken_file_does_not_let_another_of_its_name_through(
     folder.mkdir(parents=True)
     (folder / "im.chat.add.yaml").write_text("method: im.chat.add\nsumary: x\neffect: write\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    portal = Client("bitrix24", url=HOOK)
     with pytest.raises(SpecError, match="summary"):
-        Client("bitrix24", url=HOOK).prepare("im.chat.add")
+        portal.prepare("im.chat.add")
+    assert portal.prepare("im.chat.get", {"ENTITY_TYPE": "CRM", "ENTITY_ID": "DEAL|1"}).verb == "POST"
+
+
+def test_a_pasted_address_with_a_method_behind_it_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Exception, match="without what follows it here") as caught:
+        Client("bitrix24", url=f"{HOOK}im.chat.add.json")
+    assert SECRET not in str(caught.value)
+    for around in (f'"{HOOK}"', f"<{HOOK}> ", HOOK.replace("https", "HTTPS")):
+        assert Client("bitrix24", url=around).prepare("user.current").url == f"{HOOK}user.current"
 
 
 LOST = TransportError("lost")

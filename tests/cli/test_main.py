@@ -56,7 +56,7 @@ def test_a_first_word_that_nothing_knows_is_met_with_the_nearest(words: list[str
 
 
 def test_a_command_is_heard_behind_general_options(line: Run) -> None:
-    assert line("-o", "json", "find", "write", "note").data == [
+    assert line("-o", "json", "find", "notes", "write", "note").data == [
         {"service": "notes", "method": "note.add", "summary": "Write a note"}
     ]
     assert line("--help", "find").out.startswith("declarest find WORDS\n")

@@ -25,8 +25,8 @@ def quickly(request: pytest.FixtureRequest, desk: Path, monkeypatch: pytest.Monk
 
 
 def test_search_is_answered_with_and_without_an_index(quickly: bool, line: Run) -> None:
-    assert (quick.answer(["find", "write", "note"]) == 0) is quickly
-    assert line("find", "write", "note") == (0, "notes note.add  Write a note\n", "")
+    assert (quick.answer(["find", "notes", "write", "note"]) == 0) is quickly
+    assert line("find", "notes", "write", "note") == (0, "notes note.add  Write a note\n", "")
     assert line("find", "NOTES", "write", "note").code == 2
     assert line("find", "notes", "note.get") == (0, "notes note.get  Read a note\n", "")
 

@@ -125,3 +125,9 @@ def test_where_there_is_one_service_it_is_meant(line: Run, monkeypatch: pytest.M
 )
 def test_a_slip_is_met_with_what_was_meant(words: list[str], told: str, line: Run) -> None:
     assert line("sandbox", *words) == (2, "", f"error: {told}\n")
+
+
+def test_a_port_that_is_none_is_refused(line: Run) -> None:
+    said = line("sandbox", "serve", "notes", "--port", "99999")
+    assert said.code == 2
+    assert said.err == "error: --port takes a number from 0 to 65535, not 99999\n"

@@ -23,7 +23,7 @@ def test_find_lists_the_methods_that_hold_every_word(line: Run) -> None:
 
 
 def test_find_answers_in_every_form(line: Run) -> None:
-    assert line("find", "note.get", "-o", "csv").out == "service,method,summary\nnotes,note.get,Read a note\n"
+    assert line("find", "notes", "note.get", "-o", "csv").out == "service,method,summary\nnotes,note.get,Read a note\n"
     assert line("find", "nothing-like-it", "-o", "json") == (0, "[]\n", "")
 
 

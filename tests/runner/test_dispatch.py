@@ -154,6 +154,18 @@ def test_a_session_that_is_over_is_opened_again_even_for_a_write(catalog: Catalo
         steps.send(over_it)
 
 
+def test_a_session_that_another_thread_has_opened_since_is_used(catalog: Catalog, clock: Clock) -> None:
+    session = made(catalog, clock, card="paper")
+    session.kept["desk"] = {"session": "old"}
+    steps = converse(call(catalog, "visit.add"), session)
+    next(steps)
+    session.kept["desk"] = {"session": "of another thread"}
+    again = steps.send(Reply(401, {}, b'{"fault": {"code": "NO_CARD"}}'))
+    assert sent(again) == "visit.add"
+    assert isinstance(again, Send)
+    assert again.request.headers["X-Session"] == "of another thread"
+
+
 @pytest.mark.parametrize("code", ["NO_RIGHT", "BAD_INPUT"])
 def test_another_refusal_does_not_open_a_session_again(catalog: Catalog, clock: Clock, code: str) -> None:
     session = made(catalog, clock, card="paper")
