@@ -34,6 +34,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             if name.startswith("DECLAREST_") or name.upper() in _PROXIES:
                 patch.delenv(name)
         patch.setenv("DECLAREST_CACHE_DIR", str(folder))
+        for kind in ("CONFIG", "STATE"):  # nothing of the person who runs the tests is read, at any time
+            patch.setenv(f"DECLAREST_{kind}_DIR", str(folder / "of nobody"))
         yield folder
 
 
