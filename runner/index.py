@@ -167,9 +167,11 @@ def search(trees: list[Tree], words: str, service: str = "", lang: str = "") -> 
     found: dict[tuple[str, str], Row] = {}
     for number, tree in enumerate(trees):
         for cells in tree.hits(wanted) if wanted else ():
-            named = cells[2] if cells[0] == "M" else cells[3]
-            hidden = cells[0] == "M" and any(one.method(cells[1], named) for one in trees[:number])
-            row = None if hidden else next((row for one in trees if (row := one.method(cells[1], named))), None)
+            if cells[0] == "M":
+                hidden = any(one.method(cells[1], cells[2]) for one in trees[:number])
+                row = None if hidden else Row(cells)
+            else:
+                row = next((row for one in trees if (row := one.method(cells[1], cells[3]))), None)
             if row and service in {"", row.service}:
                 found.setdefault((row.service, row.name), translated(trees, row, lang))
 

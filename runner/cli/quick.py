@@ -66,8 +66,9 @@ def _find(trees: list[index.Tree], words: str) -> int | None:
     first, _, more = words.partition(" ")
     service, words = (first, more) if more and first in services else ("", words)
     rows = index.search(trees, words, service, language())
-    folders = {row.file.rpartition("/")[0] for row in rows}
-    fresh = all(any(tree.method(row.service, row.name) and tree.fresh(row) for tree in trees) for row in rows)
+    shown = rows[:MOST_HITS]
+    folders = {row.file.rpartition("/")[0] for row in shown}
+    fresh = all(any(tree.fresh(row) for tree in trees) for row in shown)
     if not rows or not fresh or not all(tree.current(folders.__contains__) for tree in trees):
         return None  # nothing to show, or something changed beside it: more than the index is needed
     sys.stdout.write(listed(rows, services=len(services) > 1))
