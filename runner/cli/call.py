@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import arguments, encoding, output, query
 from ..client import Client
 from ..encoding import File
-from ..errors import CallError, InvalidArguments, Problem, SpecError, did_you_mean, nearest
+from ..errors import PARTLY, CallError, InvalidArguments, Problem, SpecError, did_you_mean, nearest
 from ..plan import Plan
 from . import console, words
 
@@ -222,9 +222,16 @@ def _send(line: Line, client: Client, plan: Plan) -> int:
         doubt = client.in_flight and not method.repeatable(plan.call.values)
         raise KeyboardInterrupt(f"{method.full_name} may have been carried out" if doubt else "") from None
     value = result.raw if line.on("--raw") else result.value
-    if "--query" in line.options:
-        value = query.ask(line.get("--query"), value)
-    _print(line, value)
+    try:
+        if "--query" in line.options:
+            value = query.ask(line.get("--query"), value)
+        _print(line, value)
+        console.flush()
+    except CallError as error:
+        if plan.call.method.effect != "read":  # whoever reads "a wrong call" would make it again
+            error.message = f"{plan.call.method.full_name} was carried out, but {error.message}"
+            error.exit_code = PARTLY
+        raise
     return 0
 
 

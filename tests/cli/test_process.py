@@ -179,3 +179,11 @@ def test_an_unknown_host_is_told(shell: Shell) -> None:
     ended = shell("$declarest notes note.get id=1 --server https://portal.invalid --token x")
     assert ended.returncode == 5
     assert ended.stderr.startswith("error: the host portal.invalid is not known; check the spelling")
+
+
+def test_a_write_whose_answer_can_not_be_written_was_carried_out_all_the_same(shell: Callable[..., Any]) -> None:
+    ended = shell("$declarest bitrix24 im.chat.add --title x --sandbox --state :memory: >/dev/full")
+    full = "can't write the answer: no space left on device\n"
+    assert told(ended) == (7, "", f"error: im.chat.add was carried out, but {full}")
+    ended = shell("$declarest bitrix24 user.current --sandbox --state :memory: >/dev/full")
+    assert told(ended) == (2, "", f"error: {full}")
