@@ -168,7 +168,7 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
             found = arguments.split(word)
             if found is None:
                 raise CallError(f"{word!r} is no option and no name=value", hint=_meant(word, method))
-            given.values.append(found)
+            given.values.append((_within(found[0], method, flags), *found[1:]))
             continue
         flag, mark, text = _parted(word)
         meant = flags.get(flag, {}).get("to")
@@ -186,6 +186,12 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
                 raise CallError(f"{flag} takes no value", hint=f"write {flag}")
             raise CallError(f"{method.full_name} has no option {flag}", hint=_near_flag(flag, method, flags))
     return given
+
+
+def _within(path: list[str], method: Method, flags: Json) -> list[str]:
+    """The path of a value; what stands for the whole input in a dialect is no part of it: fields.TITLE is TITLE."""
+    whole = flags.get(f"--{path[0].lower()}", {}).get("to") == "params"
+    return path[1:] if whole and len(path) > 1 and method.param(method.canonical(path[0])) is None else path
 
 
 def _parted(word: str) -> tuple[str, str, str]:

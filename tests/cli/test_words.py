@@ -181,6 +181,8 @@ def test_flags_of_another_tool_lead_where_its_dialect_says(method: Method) -> No
     dialect = {"flags": {"--data": {"to": "params"}, "--secret": {"to": "token"}, "--caption": {"to": "title"}}}
     found = given(method, "--data", "{}", "--secret=x", "--caption", "A", "--size", "5", dialect=dialect)
     assert found == Given({"token": "x"}, ["{}"], [(["title"], "=", "A"), (["size"], "=", "5")])
+    found = given(method, "data.size=5", "DATA.title=A", "data=1", dialect=dialect)
+    assert [path for path, _, _ in found.values] == [["size"], ["title"], ["data"]]
 
 
 @pytest.mark.parametrize(
