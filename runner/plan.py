@@ -162,7 +162,10 @@ class Planner:
         """The batches of many calls: in order, by variant, none larger than the service takes."""
         named = calls.items() if hasattr(calls, "items") else ((f"c{n}", one) for n, one in enumerate(calls, 1))
         packs: list[Pack] = []
-        for key, (name, params) in named:
+        for key, one in named:
+            if not isinstance(one, (tuple, list)) or len(one) != 2 or not isinstance(one[0], str):  # noqa: PLR2004
+                raise CallError(f"{key} is no call of a batch", hint="a call is (name, params)")
+            name, params = one
             method = self.method(name)
             how = method.service.batch
             plan = self.plan(name, params, {}, loose=how.reference if how else "")

@@ -252,6 +252,13 @@ def test_two_calls_of_one_name_are_refused(hook: Client, wire: Wire) -> None:
     assert not wire.sent
 
 
+@pytest.mark.parametrize("one", ["user.current", ("user.current",), (1, {}), None])
+def test_what_is_no_call_is_told_before_anything_is_sent(one: Any, hook: Client, wire: Wire) -> None:
+    with pytest.raises(Exception, match=r"me is no call of a batch; a call is \(name, params\)"):
+        hook.batch({"me": one})
+    assert not wire.sent
+
+
 @pytest.mark.parametrize(
     "calls",
     [
