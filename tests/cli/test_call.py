@@ -13,6 +13,7 @@ import pytest
 
 from runner.cli import call as calling
 from runner.cli import console, run
+from runner.errors import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -613,3 +614,22 @@ def test_nothing_is_read_from_a_stream_that_nobody_asked_for(
     monkeypatch.setattr(sys, "stdin", io.StringIO("never"))
     assert line("notes", "note.get", "id=1", *site.line).code == 0
     assert sys.stdin.read() == "never"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["note.add", "--title", "A"], 7, "error: note.add was carried out, but can't write the answer: full\n"),
+        (["note.get", "id=1"], 2, "error: can't write the answer: full\n"),
+    ],
+)
+def test_an_answer_that_can_not_be_written_does_not_hide_that_a_write_was_made(
+    words: list[str], code: int, told: str, line: Run, site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise CallError("can't write the answer: full")
+
+    site.say({"result": 7})
+    monkeypatch.setattr("runner.cli.call.console.flush", full)
+    said = line("notes", words[0], *site.line, *words[1:])
+    assert (said.code, said.err) == (code, told)
