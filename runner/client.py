@@ -8,18 +8,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from . import batch as batching
-from . import paging
-from .dispatch import Call, Conversation, Send, Wait, converse, prepare
-from .errors import Problem, RunnerError, TransportError
+from . import flow, paging
+from . import pack as packing
+from .dispatch import Call, Send, Wait, converse, prepare
+from .errors import Problem, TransportError
 from .plan import Plan, Planner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+    from threading import Event
 
     from .catalog import Catalog
+    from .flow import Flow
     from .index import Row
-    from .plan import Calls, Outcome
+    from .pack import Outcome
+    from .plan import Calls
     from .request import Request
     from .response import Reply, Result
     from .spec import Method
@@ -95,7 +98,7 @@ class Client:
         self._wire: Any = transport if hasattr(transport, "send") else None
         self._sleep = time.sleep
         self.watch: Watch | None = None
-        self.in_flight = False
+        self._flying: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +114,11 @@ class Client:
         if self._wire is not None and hasattr(self._wire, "close"):
             self._wire.close()
         self._planner.close()
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a request is on its way whose reply has not come."""
+        return bool(self._flying)
 
     @property
     def methods(self) -> Methods:
@@ -150,7 +158,8 @@ class Client:
 
     def run(self, plan: Plan) -> Result:
         """Send a planned call."""
-        return self._drive(converse(plan.call, self._planner.session))
+        result: Result = self._drive(converse(plan.call, self._planner.session))
+        return result
 
     def iterate(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Iterator[Any]:
         """The rows of all pages of a list, one by one, each page asked for when its first row is."""
@@ -170,19 +179,15 @@ class Client:
         is called after the first refusal. Raises InvalidArguments, before anything is sent, where an input does
         not fit.
         """
-        found: list[Outcome] = []
-        for pack in self._planner.packs(calls, halt=halt):
-            if halt and any(isinstance(one, RunnerError) for one in found):
-                found += [_unreached(command.method) for command in pack.commands]
-                continue
-            try:
-                found += pack.outcomes(self._drive(self._planner.conversation(pack)))
-            except RunnerError as error:
-                found += [error] * len(pack.commands)
-        return _shaped(calls, found)
+        packs = self._planner.packs(calls, halt=halt)
+        return _shaped(calls, self._flow(packing.flow(packs, self._planner.session, halt=halt)))
 
-    def _drive(self, conversation: Conversation) -> Result:
-        """Do what a conversation asks for until it returns."""
+    def _flow(self, steps: Flow) -> Iterator[Any]:
+        """What a flow gives, its conversations held by threads."""
+        return flow.handed(steps, self._drive)
+
+    def _drive(self, conversation: Generator[Any, Any, Any], stopped: Event | None = None) -> Any:
+        """Do what a conversation asks for until it returns; leave it when nobody waits for it any more."""
         with self._planner.session.lock:
             if self._wire is None:
                 from .transport import Transport
@@ -192,39 +197,37 @@ class Client:
         try:
             step = next(conversation)
             while True:
+                if stopped is not None and stopped.is_set():
+                    conversation.close()
+                    raise flow.Stopped
                 try:
-                    answer = self._do(step)
+                    answer = self._do(step, stopped)
                 except TransportError as error:
                     step = conversation.throw(error)
                 else:
                     step = conversation.send(answer)
         except StopIteration as end:
-            result: Result = end.value
-            return result
+            return end.value
 
-    def _do(self, step: Send | Wait) -> Reply | None:
+    def _do(self, step: Send | Wait, stopped: Event | None) -> Reply | None:
         watch = self.watch
         if isinstance(step, Wait):
             if watch:
                 watch.waits(step.seconds, step.why)
-            self._sleep(step.seconds)
+            (stopped.wait if stopped is not None and self._sleep is time.sleep else self._sleep)(step.seconds)
             return None
         if watch:
             watch.sent(step)
-        self.in_flight = True
+        self._flying.add(id(step))
         try:
             reply: Reply = self._wire.send(step.request, step.largest)
         except TransportError:
-            self.in_flight = False
+            self._flying.discard(id(step))
             raise
-        self.in_flight = False
+        self._flying.discard(id(step))
         if watch:
             watch.came(reply)
         return reply
-
-
-def _unreached(method: Method) -> RunnerError:
-    return batching.never(method)
 
 
 def _shaped(calls: Any, found: Iterable[Outcome]) -> Any:
@@ -300,7 +303,8 @@ class AsyncClient:
     async def call(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Result:
         """As `Client.call`."""
         plan = self._planner.plan(name, params, more)
-        return await self._drive(converse(plan.call, self._planner.session))
+        result: Result = await self._drive(converse(plan.call, self._planner.session))
+        return result
 
     async def iterate(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> AsyncIterator[Any]:
         """As `Client.iterate`."""
@@ -313,18 +317,15 @@ class AsyncClient:
 
     async def batch(self, calls: Calls, *, halt: bool = False) -> Any:
         """As `Client.batch`."""
-        found: list[Outcome] = []
-        for pack in self._planner.packs(calls, halt=halt):
-            if halt and any(isinstance(one, RunnerError) for one in found):
-                found += [_unreached(command.method) for command in pack.commands]
-                continue
-            try:
-                found += pack.outcomes(await self._drive(self._planner.conversation(pack)))
-            except RunnerError as error:
-                found += [error] * len(pack.commands)
-        return _shaped(calls, found)
+        packs = self._planner.packs(calls, halt=halt)
+        given = self._flow(packing.flow(packs, self._planner.session, halt=halt))
+        return _shaped(calls, [one async for one in given])
 
-    async def _drive(self, conversation: Conversation) -> Result:
+    def _flow(self, steps: Flow) -> AsyncIterator[Any]:
+        """What a flow gives, its conversations held by tasks."""
+        return flow.handed_async(steps, self._drive)
+
+    async def _drive(self, conversation: Generator[Any, Any, Any]) -> Any:
         if self._wire is None:
             from .transport import AsyncTransport
 
@@ -339,8 +340,7 @@ class AsyncClient:
                 else:
                     step = conversation.send(answer)
         except StopIteration as end:
-            result: Result = end.value
-            return result
+            return end.value
 
     async def _do(self, step: Send | Wait) -> Reply | None:
         if isinstance(step, Wait):

@@ -61,6 +61,7 @@ class Session:
 
     credentials: Credentials
     find: Callable[[str], Method]
+    has: Callable[[str], bool]
     clock: Callable[[], float]
     dice: Callable[[], float]
     insecure: bool = False
@@ -78,6 +79,24 @@ def prepare(call: Call, session: Session, scheme: Scheme | None = None, kept: Js
     auth.trust(call.method, scheme, values, session.credentials.host, insecure=session.insecure)
     made = request.build(call.method, call.called, call.values, scheme, values, call.face)
     return request.following(made, call.follow, scheme.send.get("query", ())) if call.follow else made
+
+
+def measured(conversation: Generator[Any, Any, Any], clock: Callable[[], float]) -> Generator[Any, Any, Any]:
+    """A conversation whose end is told with the seconds that its last request took."""
+    answer: Any = None
+    took, error = 0.0, None
+    while True:
+        try:
+            step = conversation.throw(error) if error is not None else conversation.send(answer)
+        except StopIteration as end:
+            return end.value, took
+        answer, error, began = None, None, clock()
+        try:
+            answer = yield step
+        except TransportError as fault:
+            error = fault
+        if isinstance(step, Send):
+            took = clock() - began
 
 
 def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conversation:

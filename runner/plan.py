@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import auth, encoding, pacing, validation
-from . import batch as batching
+from . import encoding, pacing, validation
+from . import pack as packing
 from . import settings as accounts
-from .batch import Command
 from .catalog import Catalog
-from .dispatch import Call, Conversation, Session, converse, prepare
-from .errors import CallError, InvalidArguments, Problem, RunnerError
+from .dispatch import Call, Session
+from .errors import CallError, InvalidArguments, Problem
+from .pack import Pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .response import Result
-    from .spec import Batch, Method
+    from .spec import Method
 
     Calls = Mapping[str, tuple[str, Mapping[str, Any]]] | Sequence[tuple[str, Mapping[str, Any]]]
-    Outcome = Result | RunnerError
 
 Json = dict[str, Any]
 
@@ -67,7 +64,7 @@ class Planner:
         else:
             account = accounts.credentials(self.service, given, profile)
         book = pacing.Book(kept=self.served is None)
-        self.session = Session(account, self.method, time.time, _dice, insecure=insecure, book=book)
+        self.session = Session(account, self.method, self._has, time.time, _dice, insecure=insecure, book=book)
         self._count = 0
 
     def close(self) -> None:
@@ -158,10 +155,14 @@ class Planner:
             raise InvalidArguments(errors, method=method.full_name)
         return Plan(call, tuple(found))
 
+    def _has(self, name: str) -> bool:
+        return self.catalog.has(self.service.name, name)
+
     def packs(self, calls: Calls, *, halt: bool) -> list[Pack]:
         """The batches of many calls: in order, by variant, none larger than the service takes."""
         named = calls.items() if hasattr(calls, "items") else ((f"c{n}", one) for n, one in enumerate(calls, 1))
         packs: list[Pack] = []
+        keys: set[str] = set()
         for key, one in named:
             if not isinstance(one, (tuple, list)) or len(one) != 2 or not isinstance(one[0], str):  # noqa: PLR2004
                 raise CallError(f"{key} is no call of a batch", hint="a call is (name, params)")
@@ -170,64 +171,15 @@ class Planner:
             how = method.service.batch
             plan = self.plan(name, params, {}, loose=how.reference if how else "")
             alone = how is None or method.document.get("batch") is False or _has_file(plan.call.values)
-            scheme = replace(auth.choose(method, self.session.credentials), send={})
-            request = prepare(plan.call, self.session, scheme)
-            command = Command(str(key), method, plan.call.called, plan.call.values, request)
-            if any(command.key == other.key for pack in packs for other in pack.commands):
+            command = packing.command(str(key), plan.call, self.session)
+            if command.key in keys:
                 raise CallError(f"two calls of the batch are called {command.key!r}")
+            keys.add(command.key)
             if not packs or alone or not packs[-1].takes(method):
                 packs.append(Pack(how, [], alone=alone, halt=halt))
             packs[-1].demand_known(command)
             packs[-1].commands.append(command)
         return packs
-
-    def conversation(self, pack: Pack) -> Conversation:
-        """The conversation of a batch: one call of the service's batch method, or of the one call it holds."""
-        if pack.how is None or pack.alone:
-            command = pack.commands[0]
-            return converse(Call(command.method, command.called, command.values), self.session)
-        variant = pack.commands[0].method.service.variant
-        name = pack.how.method
-        method = self.method(f"{name}@{variant}" if variant and self._has(f"{name}@{variant}") else name)
-        values = batching.fold(pack.how, pack.commands, halt=pack.halt)
-        face = batching.fold(pack.how, [command.shown for command in pack.commands], halt=pack.halt)
-        harmless = all(map(batching.repeatable, pack.commands))
-        return converse(Call(method, name, values, face=face, harmless=harmless), self.session)
-
-    def _has(self, name: str) -> bool:
-        return self.catalog.has(self.service.name, name)
-
-
-@dataclass(slots=True)
-class Pack:
-    """Calls that travel together: in one batch, or one call alone."""
-
-    how: Batch | None
-    commands: list[Command]
-    alone: bool
-    halt: bool
-
-    def takes(self, method: Method) -> bool:
-        """Whether one more call, of this method, may join."""
-        same = self.commands[0].method.service.variant == method.service.variant
-        return not self.alone and same and self.how is not None and len(self.commands) < self.how.size
-
-    def outcomes(self, result: Result) -> list[Outcome]:
-        """The outcome of each call, in order, from the answer of the whole."""
-        if self.how is None or self.alone:
-            return [result]
-        return batching.unfold(self.how, self.commands, result, halt=self.halt)
-
-    def demand_known(self, command: Command) -> None:
-        """Refuse a call that refers to the answer of one which does not travel before it in the same batch."""
-        if self.how is None or not self.how.reference:
-            return
-        known = set() if self.alone else {one.key for one in self.commands}
-        for key in re.findall(re.escape(self.how.reference.rstrip("[")) + r"\[([^\]]+)\]", str(dict(command.values))):
-            if key not in known:
-                hint = f"a batch takes {self.how.size} calls; a reference reaches an earlier one of the same batch"
-                message = f"{command.key} refers to {key!r}, which does not travel before it"
-                raise InvalidArguments([Problem("error", "", message, hint)], method=command.method.full_name)
 
 
 def _strange(method: Method, problem: Problem) -> bool:

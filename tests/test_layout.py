@@ -25,7 +25,7 @@ spec index
 precheck validation encoding compiler
 catalog settings arguments request response pacing output
 auth paging batch transport lint
-dispatch
+dispatch flow pack
 sandbox
 plan
 client

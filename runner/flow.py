@@ -1,0 +1,154 @@
+"""Many conversations at once: a generator that says which to begin, which to wait for and what to hand out.
+
+Like a conversation it decides everything and does nothing. Threads hold its conversations for the sync client,
+tasks for the async one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import RunnerError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+
+    Talk = Generator[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Hold this conversation beside the others, and give back a ticket for its end.
+
+    One that is `binding` is seen to its end when the flow is left early: it may have been carried out.
+    """
+
+    conversation: Talk
+    binding: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Wait for the end of a conversation: give back what it returned, or throw in the error that it raised."""
+
+    ticket: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Hand these out, one by one."""
+
+    values: Sequence[Any]
+
+
+Flow = Generator[Begin | Take | Give, Any, None]
+
+
+class Stopped(BaseException):
+    """A conversation is left before it sent anything more: nobody waits for its end."""
+
+
+class Ticket:
+    """A conversation of a sync flow, held by a thread of its own; by the taker's, where it is taken at once."""
+
+    def __init__(self, begun: Begin, drive: Callable[[Talk, threading.Event], Any], stopped: threading.Event) -> None:
+        self.begun = begun
+        self._drive, self._stopped = drive, stopped
+        self._thread: threading.Thread | None = None
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def start(self) -> None:
+        """Let a thread hold it, which does not keep the process alive."""
+        self._thread = threading.Thread(target=self._hold, daemon=True, name="declarest")
+        self._thread.start()
+
+    def _hold(self) -> None:
+        try:
+            self._value = self._drive(self.begun.conversation, self._stopped)
+        except BaseException as error:  # noqa: BLE001 - whoever takes it gets it
+            self._error = error
+
+    def take(self) -> Any:
+        """What the conversation returned. Raises what it raised."""
+        if self._thread is None:
+            self._hold()
+        else:
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def settle(self) -> None:
+        """Wait for the end where that matters."""
+        if self._thread is not None and self.begun.binding:
+            self._thread.join()
+
+
+def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Iterator[Any]:
+    """The values that a flow gives. `drive` holds one conversation, and leaves it when the event is set."""
+    stopped, tickets = threading.Event(), set[Ticket]()
+    waiting: Ticket | None = None  # the newest, not yet started: taken at once, it needs no thread
+    try:
+        step = next(flow)
+        while True:
+            answer, fault = None, None
+            if waiting is not None and not (isinstance(step, Take) and step.ticket is waiting):
+                waiting.start()
+                waiting = None
+            if isinstance(step, Begin):
+                answer = waiting = Ticket(step, drive, stopped)
+                tickets.add(waiting)
+            elif isinstance(step, Take):
+                waiting = None
+                tickets.discard(step.ticket)
+                try:
+                    answer = step.ticket.take()
+                except RunnerError as error:
+                    fault = error
+            else:
+                yield from step.values
+            step = flow.throw(fault) if fault is not None else flow.send(answer)
+    except StopIteration:
+        return
+    finally:
+        stopped.set()
+        flow.close()
+        for ticket in tickets:
+            ticket.settle()
+
+
+async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> AsyncIterator[Any]:
+    """The same for async callers: each conversation is a task, cancelled when nobody waits for it."""
+    from asyncio import ensure_future, gather
+
+    tasks: dict[asyncio.Future[Any], bool] = {}
+    try:
+        step = next(flow)
+        while True:
+            answer, fault = None, None
+            if isinstance(step, Begin):
+                answer = ensure_future(drive(step.conversation))
+                tasks[answer] = step.binding
+            elif isinstance(step, Take):
+                try:
+                    answer = await step.ticket
+                except RunnerError as error:
+                    fault = error
+                del tasks[step.ticket]
+            else:
+                for value in step.values:
+                    yield value
+            step = flow.throw(fault) if fault is not None else flow.send(answer)
+    except StopIteration:
+        return
+    finally:
+        flow.close()
+        for task, binding in tasks.items():
+            if not binding:
+                task.cancel()
+        await gather(*tasks, return_exceptions=True)

@@ -1,0 +1,157 @@
+"""Calls that travel together: in one batch, or one call alone. The conversation that brings each call its outcome."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from . import auth, pacing
+from . import batch as batching
+from .batch import Command
+from .dispatch import Call, Send, Session, Wait, converse, prepare
+from .errors import InvalidArguments, LimitExceeded, Problem, RunnerError
+from .flow import Begin, Give, Take
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .flow import Flow
+    from .response import Reply, Result
+    from .spec import Batch, Method
+
+    Outcome = Result | RunnerError
+
+_AHEAD = 8  # batches of reads that travel at once
+Outcomes = Generator[Send | Wait, "Reply | None", "list[Outcome]"]
+
+
+def command(key: str, call: Call, session: Session) -> Command:
+    """A call as one of a batch. What its way of authorising adds stays with the whole."""
+    scheme = replace(auth.choose(call.method, session.credentials), send={})
+    return Command(key, call.method, call.called, call.values, prepare(call, session, scheme))
+
+
+@dataclass(slots=True)
+class Pack:
+    """Calls that travel together: in one batch, or one call alone."""
+
+    how: Batch | None
+    commands: list[Command]
+    alone: bool
+    halt: bool
+
+    def takes(self, method: Method) -> bool:
+        """Whether one more call, of this method, may join."""
+        same = self.commands[0].method.service.variant == method.service.variant
+        return not self.alone and same and self.how is not None and len(self.commands) < self.how.size
+
+    @property
+    def harmless(self) -> bool:
+        """Whether each of the calls may be made twice."""
+        return all(map(batching.repeatable, self.commands))
+
+    def demand_known(self, command: Command) -> None:
+        """Refuse a call that refers to the answer of one which does not travel before it in the same batch."""
+        known = set() if self.alone else {one.key for one in self.commands}
+        for key in self.references(command):
+            if key not in known:
+                assert self.how is not None  # noqa: S101 - only a batch has references
+                hint = f"a batch takes {self.how.size} calls; a reference reaches an earlier one of the same batch"
+                message = f"{command.key} refers to {key!r}, which does not travel before it"
+                raise InvalidArguments([Problem("error", "", message, hint)], method=command.method.full_name)
+
+    def references(self, command: Command) -> list[str]:
+        """The keys of the calls whose answers a call refers to."""
+        if self.how is None or not self.how.reference:
+            return []
+        return re.findall(re.escape(self.how.reference.rstrip("[")) + r"\[([^\]]+)\]", str(dict(command.values)))
+
+
+def flow(packs: Sequence[Pack], session: Session, *, halt: bool) -> Flow:
+    """The outcomes of many packs, in order. Reads travel beside each other; of writes the next waits for the last.
+
+    With `halt` nothing is sent after the first refusal.
+    """
+    ahead = 1 if halt or not all(pack.harmless for pack in packs) else _AHEAD
+    begun: deque[Any] = deque()
+    left, refused = deque(packs), False
+    while left or begun:
+        while left and len(begun) < ahead and not refused:
+            pack = left.popleft()
+            begun.append((yield Begin(outcomes(pack, session), binding=not pack.harmless)))
+        if not begun:
+            yield Give([batching.never(command.method) for command in left.popleft().commands])
+            continue
+        found: list[Outcome] = yield Take(begun.popleft())
+        refused = refused or (halt and any(isinstance(one, RunnerError) for one in found))
+        yield Give(found)
+
+
+def outcomes(pack: Pack, session: Session) -> Outcomes:
+    """The life of a pack: sent as one; the calls that a limit refused in it are sent again, and they alone.
+
+    Returns one outcome a call, in order: a Result, or the error that it met. Raises nothing of the service's.
+    """
+    found: list[Outcome] = []
+    attempt = 1
+    try:
+        found = yield from _sent(pack, session)
+        while again := _refused_for_now(pack, found):
+            first = pack.commands[again[0]].method
+            pause = _pause(first, found[again[0]], attempt, session)
+            if pause is None:
+                break
+            yield Wait(pause, f"the limits of {first.service.title}")
+            part = replace(pack, commands=[pack.commands[place] for place in again], alone=len(again) == 1)
+            news = yield from _sent(part, session)
+            for place, one in zip(again, news, strict=True):
+                found[place] = one
+            attempt += 1
+    except RunnerError as error:  # of the whole: what was answered before it stands
+        return found or [error] * len(pack.commands)
+    return found
+
+
+def _sent(pack: Pack, session: Session) -> Outcomes:
+    """The outcomes of a pack that is sent once. Raises what the whole met."""
+    result = yield from converse(_whole(pack, session), session)
+    if pack.how is None or pack.alone:
+        return [result]
+    found: list[Outcome] = list(batching.unfold(pack.how, pack.commands, result, halt=pack.halt))
+    for command, one in zip(pack.commands, found, strict=True):
+        if not isinstance(one, RunnerError):
+            session.book.note(command.method, session.credentials.values, one.meta, session.clock())
+    return found
+
+
+def _pause(method: Method, refused: Outcome, attempt: int, session: Session) -> float | None:
+    """The seconds until a call that a limit refused may be made again; None where it was tried often enough."""
+    assert isinstance(refused, RunnerError)  # noqa: S101 - it is one of those that were refused
+    return pacing.again(method, refused, None, attempt, session.clock(), session.dice, harmless=False)
+
+
+def _refused_for_now(pack: Pack, found: list[Outcome]) -> list[int]:
+    """The places of the calls that a limit refused; with `halt` those after them too, which it kept from being made.
+
+    A call that refers to another can't be made again without it.
+    """
+    places = [place for place, one in enumerate(found) if isinstance(one, LimitExceeded) and one.rejected and one.code]
+    if pack.halt and places:
+        places = list(range(places[0], len(found)))
+    refer = any(set(pack.references(pack.commands[place])) for place in places)
+    return [] if refer else places
+
+
+def _whole(pack: Pack, session: Session) -> Call:
+    """One call of the service's batch method, or the one call that the pack holds."""
+    first = pack.commands[0]
+    if pack.how is None or pack.alone:
+        return Call(first.method, first.called, first.values)
+    name, variant = pack.how.method, first.method.service.variant
+    method = session.find(f"{name}@{variant}" if variant and session.has(f"{name}@{variant}") else name)
+    values = batching.fold(pack.how, pack.commands, halt=pack.halt)
+    face = batching.fold(pack.how, [one.shown for one in pack.commands], halt=pack.halt)
+    return Call(method, name, values, face=face, harmless=pack.harmless)
