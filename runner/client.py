@@ -6,11 +6,13 @@ Both drive the same conversations; all that they add is sending and sleeping.
 from __future__ import annotations
 
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from . import flow, paging
+from . import flow
 from . import pack as packing
-from .dispatch import Call, Send, Wait, converse, prepare
+from . import rows as reading
+from .dispatch import Send, Wait, converse, prepare
 from .errors import Problem, TransportError
 from .plan import Plan, Planner
 
@@ -162,15 +164,16 @@ class Client:
         return result
 
     def iterate(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Iterator[Any]:
-        """The rows of all pages of a list, one by one, each page asked for when its first row is."""
+        """The rows of all pages of a list, in order. The first page is asked for with the first row.
+
+        A long list is read several pages at once, as the service allows: by ranges of ids where they are numbers,
+        so that rows which are added or deleted meanwhile make none be lost or doubled.
+        """
         return self.rows(self.plan(name, params, more))
 
-    def rows(self, plan: Plan) -> Iterator[Any]:
-        """The rows of a planned call."""
-        walk = paging.begin(plan.call.method, plan.call.values)
-        while not walk.over:
-            call = Call(plan.call.method, plan.call.called, walk.values, walk.follow)
-            yield from paging.rows(walk, plan.call.method, self._drive(converse(call, self._planner.session)))
+    def rows(self, plan: Plan, limit: int | None = None) -> Iterator[Any]:
+        """The rows of a planned call; `limit` is how many are wanted, where that is known."""
+        return islice(self._flow(reading.read(plan.call, self._planner.session, limit)), limit)
 
     def batch(self, calls: Calls, *, halt: bool = False) -> Any:
         """Many calls in as few requests as the service allows: a mapping or a sequence of (name, params).
@@ -309,11 +312,8 @@ class AsyncClient:
     async def iterate(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> AsyncIterator[Any]:
         """As `Client.iterate`."""
         call = self._planner.plan(name, params, more).call
-        walk = paging.begin(call.method, call.values)
-        while not walk.over:
-            one = Call(call.method, call.called, walk.values, walk.follow)
-            for row in paging.rows(walk, call.method, await self._drive(converse(one, self._planner.session))):
-                yield row
+        async for row in self._flow(reading.read(call, self._planner.session)):
+            yield row
 
     async def batch(self, calls: Calls, *, halt: bool = False) -> Any:
         """As `Client.batch`."""

@@ -56,6 +56,17 @@ class Book:
                 longest = max(longest, pause)
         return longest
 
+    def free(self, method: Method, credentials: Mapping[str, Any], now: float) -> tuple[float, float]:
+        """How many requests may leave at once, and how many a second; infinite where nothing limits them."""
+        free = rate = math.inf
+        with self.lock:
+            for limit in method.service.limits if self.kept else ():
+                if limit.rate:
+                    level, since = self.levels.get(_key(limit, method, credentials), (0.0, now))
+                    free = min(free, limit.burst - max(0.0, level - (now - since) * limit.rate))
+                    rate = min(rate, limit.rate)
+        return free, rate
+
     def note(self, method: Method, credentials: Mapping[str, Any], body: Any, now: float) -> None:
         """Remember what an answer says of the cost windows: a method that used its share waits for the next."""
         for limit in method.service.limits:

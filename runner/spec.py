@@ -192,6 +192,8 @@ class Style:
     size: int = 0
     first: int = 1
     stop: str = "absent"
+    jump: bool = False
+    ranges: Json = field(default_factory=dict)
 
     @classmethod
     def read(cls, name: str, block: Json) -> Style:
@@ -470,4 +472,10 @@ def _styles(block: Any, service: Service, origin: str) -> tuple[Style, ...]:
         if name not in service.pages and not named[name]:
             message = f"the service {service.name} has no way of paging called {name!r}"
             raise SpecError(message, where=origin, hint=f"it has {', '.join(service.pages) or 'none'}")
-    return tuple(Style.read(name, merged(service.pages.get(name, {}), patch)) for name, patch in named.items())
+    styles = tuple(Style.read(name, merged(service.pages.get(name, {}), patch)) for name, patch in named.items())
+    for style in styles:
+        lacking = {"id", "until", "newest", "counted", "total"} - set(style.ranges) if style.ranges else None
+        if lacking:
+            message = f"the ranges of the pages {style.name!r} lack {', '.join(sorted(lacking))}"
+            raise SpecError(message, where=origin)
+    return styles

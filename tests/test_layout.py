@@ -27,7 +27,7 @@ catalog settings arguments request response pacing output
 auth paging batch transport lint
 dispatch flow pack
 sandbox
-plan
+plan rows
 client
 cli
 __main__
@@ -44,7 +44,7 @@ HOMES = {
     "random": {"plan"},
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
-LONG_FILES = {"runner/spec.py": 480}  # the nouns of the format stand together, each a few lines
+LONG_FILES = {"runner/spec.py": 490}  # the nouns of the format stand together, each a few lines
 
 
 def rank(module: str) -> tuple[int, int]:

@@ -92,7 +92,7 @@ def test_a_walk_ends_as_its_style_says(books: Method, stop: str, sizes: list[int
     for size in sizes:
         assert not walk.over
         asked.append(walk.values["page"])
-        paging.rows(walk, method, page({"value": list(range(size)), "total": 7}))
+        paging.rows(walk, method, page({"value": [[len(asked), row] for row in range(size)], "total": 7}))
     assert walk.over
     assert asked == list(range(1, pages + 1))
 
