@@ -6,6 +6,7 @@ Both drive the same conversations; all that they add is sending and sleeping.
 from __future__ import annotations
 
 import time
+from contextlib import aclosing, closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -17,7 +18,7 @@ from .errors import Problem, TransportError
 from .plan import Plan, Planner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping
     from threading import Event
 
     from .catalog import Catalog
@@ -173,7 +174,9 @@ class Client:
 
     def rows(self, plan: Plan, limit: int | None = None) -> Iterator[Any]:
         """The rows of a planned call; `limit` is how many are wanted, where that is known."""
-        return islice(self._flow(reading.read(plan.call, self._planner.session, limit)), limit)
+        given = self._flow(reading.read(plan.call, self._planner.session, limit))
+        with closing(given):
+            yield from islice(given, limit)
 
     def batch(self, calls: Calls, *, halt: bool = False) -> Any:
         """Many calls in as few requests as the service allows: a mapping or a sequence of (name, params).
@@ -185,7 +188,7 @@ class Client:
         packs = self._planner.packs(calls, halt=halt)
         return _shaped(calls, self._flow(packing.flow(packs, self._planner.session, halt=halt)))
 
-    def _flow(self, steps: Flow) -> Iterator[Any]:
+    def _flow(self, steps: Flow) -> Generator[Any, None, None]:
         """What a flow gives, its conversations held by threads."""
         return flow.handed(steps, self._drive)
 
@@ -312,8 +315,9 @@ class AsyncClient:
     async def iterate(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> AsyncIterator[Any]:
         """As `Client.iterate`."""
         call = self._planner.plan(name, params, more).call
-        async for row in self._flow(reading.read(call, self._planner.session)):
-            yield row
+        async with aclosing(self._flow(reading.read(call, self._planner.session))) as given:
+            async for row in given:
+                yield row
 
     async def batch(self, calls: Calls, *, halt: bool = False) -> Any:
         """As `Client.batch`."""
@@ -321,7 +325,7 @@ class AsyncClient:
         given = self._flow(packing.flow(packs, self._planner.session, halt=halt))
         return _shaped(calls, [one async for one in given])
 
-    def _flow(self, steps: Flow) -> AsyncIterator[Any]:
+    def _flow(self, steps: Flow) -> AsyncGenerator[Any, None]:
         """What a flow gives, its conversations held by tasks."""
         return flow.handed_async(steps, self._drive)
 

@@ -15,7 +15,7 @@ from .errors import RunnerError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     Talk = Generator[Any, Any, Any]
 
@@ -89,7 +89,7 @@ class Ticket:
             self._thread.join()
 
 
-def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Iterator[Any]:
+def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Generator[Any, None, None]:
     """The values that a flow gives. `drive` holds one conversation, and leaves it when the event is set."""
     stopped, tickets = threading.Event(), set[Ticket]()
     waiting: Ticket | None = None  # the newest, not yet started: taken at once, it needs no thread
@@ -122,7 +122,7 @@ def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Iterato
             ticket.settle()
 
 
-async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> AsyncIterator[Any]:
+async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> AsyncGenerator[Any, None]:
     """The same for async callers: each conversation is a task, cancelled when nobody waits for it."""
     from asyncio import ensure_future, gather
 

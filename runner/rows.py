@@ -169,6 +169,8 @@ def _in_leaps(reader: Reader, limit: int | None) -> Flow:
             for one in (yield from reader.took(begun.popleft())):
                 result = _answer(one)
                 yield Give(paging.rows(walk, method, result))
+        if (paging.total(walk.style, result) or 0) > max(total, walk.count):  # rows were added meanwhile
+            walk.over, walk.values = False, paging.at(walk, method, walk.count)
     if not walk.over:
         yield from _one_by_one(reader)
     elif limit is None:
@@ -280,31 +282,35 @@ def _settle(reader: Reader, ranges: list[Range], ticket: Any) -> Steps:
     Returns how many rows they had.
     """
     assert reader.batch is not None  # noqa: S101 - ranges are read in batches only
-    left: deque[list[Any] | Range] = deque()
+    left: deque[list[Any] | Range | RunnerError] = deque()
     count = 0
     while True:
         outcomes: list[Result | RunnerError] = yield from reader.took(ticket)
         answers = dict(zip(ranges, outcomes, strict=True))
-        news: deque[list[Any] | Range] = deque()
+        news: deque[list[Any] | Range | RunnerError] = deque()
         for entry in left or ranges:
-            if isinstance(entry, Range) and entry in answers:
-                rows = _page_of(reader, entry, answers[entry])
+            answer = answers.get(entry) if isinstance(entry, Range) else None
+            if isinstance(entry, Range) and isinstance(answer, Result):
+                rows = _page_of(reader, entry, answer)
                 count += len(rows)
                 news += [rows, *_rest(reader, entry, rows)]
             else:
-                news.append(entry)
+                news.append(answer if isinstance(answer, RunnerError) else entry)
         left = news
-        while left and not isinstance(left[0], Range):
-            yield Give(left.popleft())  # type: ignore[arg-type]
+        while left and not isinstance(entry := left[0], Range):
+            left.popleft()
+            if isinstance(entry, RunnerError):  # after the rows that stand before it
+                raise entry
+            yield Give(entry)
         ranges = [entry for entry in left if isinstance(entry, Range)][: reader.most()]
         if not ranges:
             return count
         ticket = yield from _begin(reader, ranges)
 
 
-def _page_of(reader: Reader, asked: Range, outcome: Result | RunnerError) -> list[Any]:
+def _page_of(reader: Reader, asked: Range, answer: Result) -> list[Any]:
     """The rows of a range. Raises ServiceError where they are not in it: the service did not heed it."""
-    rows = paging.page(reader.walk.style, reader.method, _answer(outcome))
+    rows = paging.page(reader.walk.style, reader.method, answer)
     if rows:
         first, last = _id(reader, rows[0]), _id(reader, rows[-1])
         fine = first is not None and last is not None and asked.low < first <= last
