@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,11 @@ def total(style: Style, result: Result) -> int | None:
     """How many rows the list has, where the page tells it."""
     path = style.ranges.get("total") or style.total
     return _whole(query.place(path, result.raw, result.reply.headers if result.reply else {})) if path else None
+
+
+def stands_alone(method: Method) -> bool:
+    """Whether the answer of a call in a batch can be made what it would have been by itself."""
+    return method.reading.result == "@" or re.fullmatch(r"\w+(\.\w+)*", method.reading.result) is not None
 
 
 def whole(method: Method, result: Result) -> Result:

@@ -114,7 +114,8 @@ def read(call: Call, session: Session, limit: int | None = None) -> Flow:
     Raises ServiceError where the pages lead nowhere, repeat themselves, or are not what they were said to be.
     """
     walk = paging.begin(call.method, call.values)
-    batch = None if call.method.document.get("batch") is False else call.method.service.batch
+    alone = call.method.document.get("batch") is False or not paging.stands_alone(call.method)
+    batch = None if alone else call.method.service.batch
     reader = Reader(call, session, walk, batch)
     if walk.style.ranges:
         yield from _in_ranges(reader, limit)
@@ -138,11 +139,17 @@ def _asked(calls: list[Call], session: Session, batch: Batch | None) -> Generato
     """The outcomes of pages asked for in one batch; in two, where the whole of it brought no usable answer."""
     commands = [packing.command(f"p{number}", call, session) for number, call in enumerate(calls, 1)]
     found = yield from packing.outcomes(Pack(batch, commands, alone=len(calls) == 1, halt=False), session)
-    if len(calls) > 1 and all(isinstance(one, TransportError) and one.outcome == "unknown" for one in found):
-        middle = len(calls) // 2
-        first = yield from _asked(calls[:middle], session, batch)
-        found = first + (yield from _asked(calls[middle:], session, batch))
-    return found
+    return (yield from _halved(calls, session, batch)) if len(calls) > 1 and all(map(_lost, found)) else found
+
+
+def _halved(calls: list[Call], session: Session, batch: Batch | None) -> Generator[Any, Any, Any]:
+    middle = len(calls) // 2
+    first = yield from _asked(calls[:middle], session, batch)
+    return first + (yield from _asked(calls[middle:], session, batch))
+
+
+def _lost(outcome: Result | RunnerError) -> bool:
+    return isinstance(outcome, TransportError) and outcome.outcome == "unknown"
 
 
 def _in_leaps(reader: Reader, limit: int | None) -> Flow:

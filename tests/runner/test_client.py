@@ -23,6 +23,8 @@ from runner import (
     TransportError,
     UnknownMethod,
 )
+from runner.dispatch import converse
+from runner.flow import Stopped
 from runner.plan import _at
 from runner.response import Reply, Result
 
@@ -486,3 +488,13 @@ async def test_an_async_client_makes_its_wire_when_it_needs_it(catalog: Catalog)
 async def test_an_async_client_has_the_sandbox_too(catalog: Catalog, tmp_path: Path) -> None:
     async with AsyncClient("library", methods=catalog, sandbox=str(tmp_path / "state.db")) as client:
         assert (await client.call("book.get", id=1)).value["title"] == "Paper boats"
+
+
+def test_a_conversation_that_nobody_waits_for_is_left_before_it_sends(portal: Client, wire: Wire) -> None:
+    from threading import Event
+
+    stopped = Event()
+    stopped.set()
+    with pytest.raises(Stopped):
+        portal._drive(converse(portal.plan("ping", {}, {}).call, portal._planner.session), stopped)
+    assert wire.sent == []

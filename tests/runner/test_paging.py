@@ -166,6 +166,23 @@ def test_a_page_that_comes_again_is_an_error(catalog: Catalog) -> None:
         paging.rows(walk, method, page([1], {"link": "</a>; rel=next"}))
 
 
+def test_rows_without_the_mark_of_the_next_page_are_an_error_and_not_the_end(books: Method) -> None:
+    method = styled(books, send={"after": "$last"}, items="value", last="[-1].id", size=2, stop="short")
+    with pytest.raises(ServiceError, match=r"have nothing at '\[-1\].id', from which the next page is asked for"):
+        paging.rows(paging.begin(method, {}), method, page({"value": [{"title": "a"}, {"title": "b"}]}))
+
+
+@pytest.mark.parametrize(
+    ("path", "whole"),
+    [("value", {"value": [1], "total": 5}), ("a.b", {"a": {"b": [1]}, "total": 5}), ("@", [1]), ("a || b", None)],
+)
+def test_the_answer_of_a_call_of_a_batch_is_read_like_one_that_came_alone(books: Method, path: str, whole: Any) -> None:
+    method = replace(books, reading=replace(books.reading, result=path))
+    assert paging.stands_alone(method) == (whole is not None)
+    if whole is not None:
+        assert paging.whole(method, Result([1], {"total": 5, "strange": 6}, [1])).raw == whole
+
+
 def test_rows_that_are_text_are_no_rows(catalog: Catalog) -> None:
     method = catalog.method("library", "shelf.tree")
     with pytest.raises(ServiceError, match="the page has no rows at '@'"):

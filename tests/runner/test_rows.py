@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner import AsyncClient, Client, ServiceError, TransportError
+from runner import AsyncClient, Client, ServiceError, TransportError, paging, rows
 from runner.rows import Shifted
 from tests.conftest import HOST, Clock, reply, still
 
@@ -160,13 +162,20 @@ def test_the_caller_s_filter_holds_in_every_page(reader: Any, params: Json) -> N
     assert all(one["filter[a]"] == "b" for request in books.requests for one in request)
 
 
+@pytest.mark.parametrize("params", [{}, LEAPS], ids=["ranges", "leaps"])
 @pytest.mark.parametrize(("limit", "requests"), [(2, 1), (3, 1), (4, 3), (30, 6)])
-def test_not_much_more_is_read_than_is_wanted(reader: Any, limit: int, requests: int) -> None:
+def test_not_much_more_is_read_than_is_wanted(reader: Any, limit: int, requests: int, params: Json) -> None:
     books = Books(list(range(1, 1000)))
     client = reader(books)
-    plan = client.plan("book.list", {}, {})
+    plan = client.plan("book.list", params, {})
     assert [row["id"] for row in client.rows(plan, limit)] == list(range(1, limit + 1))
     assert len(books.requests) <= requests
+
+
+@pytest.mark.parametrize("params", [{}, LEAPS], ids=["ranges", "leaps"])
+def test_more_may_be_wanted_than_there_is(reader: Any, params: Json) -> None:
+    client = reader(Books(list(range(1, 40))))
+    assert len(list(client.rows(client.plan("book.list", params, {}), 100))) == 39
 
 
 def test_the_first_page_is_all_that_is_asked_for_before_the_next_row_is_wanted(reader: Any) -> None:
@@ -226,13 +235,14 @@ def test_an_error_of_a_page_comes_after_the_rows_before_it(reader: Any) -> None:
     assert [row["id"] for row in found] == [1, 2, 3]
 
 
-def test_a_call_of_a_batch_that_is_refused_ends_the_rows_before_it(reader: Any) -> None:
+@pytest.mark.parametrize("params", [{}, LEAPS], ids=["ranges", "leaps"])
+def test_a_call_of_a_batch_that_is_refused_ends_the_rows_before_it(reader: Any, params: Json) -> None:
     books = Books(list(range(1, 40)))
     refused = {"answers": {"p1": [{"id": 4}]}, "faults": {"p2": {"fault": {"code": "NO_RIGHT", "text": "no"}}}}
-    books.then = lambda number: reply({"value": refused}) if number == 3 else None
+    books.then = lambda _number: reply({"value": refused}) if len(books.requests[-1]) > 1 else None
     found = []
     with pytest.raises(ServiceError, match="NO_RIGHT"):
-        found.extend(reader(books).iterate("book.list"))
+        found.extend(reader(books).iterate("book.list", params))
     assert [row["id"] for row in found] == [1, 2, 3, 4]
 
 
@@ -283,3 +293,43 @@ async def _taken(rows: Any, many: int) -> Any:
         if count == many:
             break
     await rows.aclose()
+
+
+def changed(client: Client, params: Json, **words: Any) -> list[int]:
+    """The ids that are read where the service is declared otherwise."""
+    call = client.plan("book.list", params, {}).call
+    method = replace(call.method, service=replace(call.method.service, **words))
+    return [row["id"] for row in client._flow(rows.read(replace(call, method=method), client._planner.session))]
+
+
+@pytest.mark.parametrize("params", [{}, LEAPS], ids=["ranges", "leaps"])
+def test_a_service_without_batches_is_read_page_by_page(reader: Any, params: Json) -> None:
+    books = Books(list(range(1, 40)))
+    assert changed(reader(books), params, batch=None) == books.ids
+    assert {len(request) for request in books.requests} == {1}
+
+
+def test_a_list_whose_newest_rows_are_gone_meanwhile_is_read_to_its_end(reader: Any) -> None:
+    books = Books(list(range(1, 40)))
+    books.then = lambda number: books.ids.__delitem__(slice(3, None)) if number == 2 else None
+    assert read(reader(books)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("rows_there", "each", "pace", "rate", "batches"),
+    [
+        (50_000, 5, 0.01, 2.0, 64),  # a list that memory may hold: as fast as the free limit allows
+        (1_000_000, 50, 0.02, 2.0, 66),  # 10,000 rows of pages of three
+        (1_000_000, 50, 60.0, 2.0, 132),  # slow pages: twice as many, and not the 6,001 that would use the limit
+        (1_000_000, 50, 0.02, math.inf, 66),
+    ],
+)
+def test_how_far_a_list_is_read_ahead(
+    reader: Any, rows_there: int, each: int, pace: float, rate: float, batches: int
+) -> None:
+    client = reader(Books([]))
+    call = client.plan("book.list", {}, {}).call
+    session = client._planner.session
+    session.book = SimpleNamespace(free=lambda *_: (50.0, rate))
+    one = rows.Reader(call, session, paging.begin(call.method, {}), call.method.service.batch, pace)
+    assert one.ahead(rows_there, each) == batches

@@ -335,3 +335,8 @@ more: true
 def test_advice_is_kept_with_its_condition() -> None:
     ((schema, say),) = made("params: {A: {$ref: '#id'}}\nwarn: [{if: {required: [A]}, say: Think}]").advice
     assert (schema, say) == ({"allOf": [{"required": ["A"]}], "$defs": {"id": {"type": "integer"}}}, "Think")
+
+
+def test_ranges_that_lack_a_word_are_an_error_of_the_file() -> None:
+    with pytest.raises(SpecError, match="the ranges of the pages 'offset' lack counted, newest, total, until"):
+        made("pages: {offset: {ranges: {id: id}}}")
