@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 import time
-from contextlib import contextmanager
+from asyncio import Semaphore
+from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
+from socket import gaierror
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 
@@ -17,11 +22,26 @@ from .errors import CallError, TransportError
 from .response import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .request import Request
 
 AGENT = f"declarest/{__version__}"
+MOST_CONNECTIONS = 100
+MOST_TARGETS = 256
+# A server may close a kept connection at the very moment when a request leaves on it. Nobody can tell that from a
+# server that took the request and died, so the outcome is unknown, and a write is not repeated. The library looks
+# whether a kept connection was closed before it uses it, and one that was idle for this many seconds is not used.
+KEPT = 5.0
+_LIMITS = httpx.Limits(
+    max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS, keepalive_expiry=KEPT
+)
+_USUAL = {
+    "accept": ("Accept", "*/*"),
+    "accept-encoding": ("Accept-Encoding", "gzip, deflate"),
+    "connection": ("Connection", "keep-alive"),
+    "user-agent": ("User-Agent", AGENT),
+}
 _sending: ContextVar[bool] = ContextVar("sending", default=False)
 
 
@@ -35,36 +55,44 @@ for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2
 
 
 class Transport:
-    """Sends requests and returns replies, over connections that are kept. Safe for many threads."""
+    """Sends requests and returns replies, over connections that are kept. Safe for many threads.
+
+    A request goes straight to the library's connections. The client that the library has around them takes a
+    quarter of the time of a call, for things that are not wanted here: it keeps cookies, follows redirects and logs
+    addresses. Only where a proxy stands in the way is it used, since it knows which hosts the proxy is for.
+    """
 
     def __init__(self, *, timeout: float = 60.0, inner: httpx.BaseTransport | None = None) -> None:
         self.timeout = timeout
         self._inner = inner
-        self._clients: dict[str, httpx.Client] = {}
+        self._ways: dict[str, httpx.BaseTransport | httpx.Client] = {}
         self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._target = lru_cache(MOST_TARGETS)(_target)
 
-    def _client(self, url: str) -> httpx.Client:
-        kind = _kind(url)
+    def _way(self, kind: str) -> httpx.BaseTransport | httpx.Client:
         with self._lock:
-            if kind not in self._clients:
+            if kind not in self._ways:
                 with _surroundings():
-                    self._clients[kind] = httpx.Client(**_options(kind), timeout=self.timeout, transport=self._inner)
-            return self._clients[kind]
+                    made = httpx.Client if _has_proxy(kind) else httpx.HTTPTransport
+                    self._ways[kind] = self._inner or made(**_options(kind))
+            return self._ways[kind]
 
     def send(self, request: Request, largest: int) -> Reply:
         """The reply to a request, at most `largest` bytes long. Raises TransportError, never httpx's own."""
-        sent, end = _made(request), time.monotonic() + self.timeout
         mark = _sending.set(True)
         try:
-            client = self._client(request.url)
-            with client.stream(*sent[:2], headers=sent[2], content=request.body) as response:
-                body = bytearray()
-                _measure(request, response, 0, largest)
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    _measure(request, response, len(body), largest)
-                    _hurry(request, end)
-                return _reply(response, bytes(body))
+            kind, url = self._target(request.url)
+            way, made = self._way(kind), _made(request, url, self.timeout)
+            with self._turns:  # waiting for one's turn is no part of the time that an answer may take
+                end = time.monotonic() + self.timeout
+                with closing(_begun(way, made)) as response:
+                    body, headers = bytearray(), _headers(request, response, largest)
+                    for chunk in _chunks(response, headers):
+                        body += chunk
+                        _measure(request, response, len(body), largest)
+                        _hurry(request, end)
+                    return Reply(response.status_code, headers, bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(request, error) from None
         finally:
@@ -72,9 +100,9 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
+        for way in self._ways.values():
+            way.close()
+        self._ways.clear()
 
 
 class AsyncTransport:
@@ -83,29 +111,32 @@ class AsyncTransport:
     def __init__(self, *, timeout: float = 60.0, inner: httpx.AsyncBaseTransport | None = None) -> None:
         self.timeout = timeout
         self._inner = inner
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._ways: dict[str, httpx.AsyncBaseTransport | httpx.AsyncClient] = {}
+        self._turns = Semaphore(MOST_CONNECTIONS)
+        self._target = lru_cache(MOST_TARGETS)(_target)
 
-    def _client(self, url: str) -> httpx.AsyncClient:
-        kind = _kind(url)
-        if kind not in self._clients:
+    def _way(self, kind: str) -> httpx.AsyncBaseTransport | httpx.AsyncClient:
+        if kind not in self._ways:
             with _surroundings():
-                self._clients[kind] = httpx.AsyncClient(**_options(kind), timeout=self.timeout, transport=self._inner)
-        return self._clients[kind]
+                made = httpx.AsyncClient if _has_proxy(kind) else httpx.AsyncHTTPTransport
+                self._ways[kind] = self._inner or made(**_options(kind))
+        return self._ways[kind]
 
     async def send(self, request: Request, largest: int) -> Reply:
         """As `Transport.send`."""
-        sent, end = _made(request), time.monotonic() + self.timeout
         mark = _sending.set(True)
         try:
-            client = self._client(request.url)
-            async with client.stream(*sent[:2], headers=sent[2], content=request.body) as response:
-                body = bytearray()
-                _measure(request, response, 0, largest)
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    _measure(request, response, len(body), largest)
-                    _hurry(request, end)
-                return _reply(response, bytes(body))
+            kind, url = self._target(request.url)
+            way, made = self._way(kind), _made(request, url, self.timeout)
+            async with self._turns:
+                end = time.monotonic() + self.timeout
+                async with aclosing(await _begun_async(way, made)) as response:
+                    body, headers = bytearray(), _headers(request, response, largest)
+                    async for chunk in _chunks(response, headers):
+                        body += chunk
+                        _measure(request, response, len(body), largest)
+                        _hurry(request, end)
+                    return Reply(response.status_code, headers, bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(request, error) from None
         finally:
@@ -113,17 +144,22 @@ class AsyncTransport:
 
     async def close(self) -> None:
         """Close the connections."""
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
+        for way in self._ways.values():
+            await way.aclose()
+        self._ways.clear()
 
 
-def _kind(url: str) -> str:
-    """Which client an address takes: https, http, or this machine."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return "https"
-    return "local" if parts.hostname in {"127.0.0.1", "::1", "localhost"} else "http"
+def _target(url: str) -> tuple[str, httpx.URL]:
+    """Which way an address takes, https, http or this machine, and the address itself, read."""
+    read = httpx.URL(url)
+    if read.scheme == "https":
+        return "https", read
+    return "local" if read.host in {"127.0.0.1", "::1", "localhost"} else "http", read
+
+
+def _has_proxy(kind: str) -> bool:
+    """Whether the environment names a proxy. None stands between this machine and itself."""
+    return kind != "local" and any(map(getproxies().get, ("http", "https", "all")))
 
 
 @contextmanager
@@ -138,32 +174,56 @@ def _surroundings() -> Iterator[None]:
 
 
 def _options(kind: str) -> dict[str, Any]:
-    """What a client of a kind is made with.
+    """What the connections of a kind are made with.
 
     Certificates are loaded only where they are used, since that takes longer than a call on this machine; an
-    address without TLS has nothing to verify. No proxy stands between this machine and itself.
+    address without TLS has nothing to verify.
     """
-    return {"verify": kind == "https", "trust_env": kind != "local", "follow_redirects": False}
+    return {"verify": kind == "https", "trust_env": kind != "local", "limits": _LIMITS}
 
 
-def _made(request: Request) -> tuple[str, str, dict[str, str]]:
-    return request.verb, request.url, {"User-Agent": AGENT, **request.headers}
+def _made(request: Request, url: httpx.URL, timeout: float) -> httpx.Request:
+    """The request as the library has it. Its own headers take the place of the usual ones, letter case apart."""
+    headers = _USUAL | {name.lower(): (name, value) for name, value in request.headers.items()}
+    each = {"connect": timeout, "read": timeout, "write": timeout, "pool": None}
+    return httpx.Request(
+        request.verb, url, headers=list(headers.values()), content=request.body, extensions={"timeout": each}
+    )
 
 
-def _reply(response: httpx.Response, body: bytes) -> Reply:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, body)
+def _begun(way: httpx.BaseTransport | httpx.Client, made: httpx.Request) -> httpx.Response:
+    """The answer to a request, its body not yet read."""
+    return way.send(made, stream=True) if isinstance(way, httpx.Client) else way.handle_request(made)
+
+
+async def _begun_async(way: httpx.AsyncBaseTransport | httpx.AsyncClient, made: httpx.Request) -> httpx.Response:
+    """As `_begun`."""
+    if isinstance(way, httpx.AsyncClient):
+        return await way.send(made, stream=True)
+    return await way.handle_async_request(made)
+
+
+def _headers(request: Request, response: httpx.Response, largest: int) -> dict[str, str]:
+    """The headers of an answer, their names in lower case. An answer that announces too much is refused."""
+    headers = dict(response.headers.items())
+    told = headers.get("content-length", "")
+    if request.verb != "HEAD" and told.isdecimal():
+        _measure(request, response, int(told), largest)
+    return headers
+
+
+def _chunks(response: httpx.Response, headers: Mapping[str, str]) -> Any:
+    """The body in parts, unpacked where it was packed."""
+    if "content-encoding" not in headers:
+        return response.stream
+    return response.aiter_bytes() if isinstance(response.stream, httpx.AsyncByteStream) else response.iter_bytes()
 
 
 def _measure(request: Request, response: httpx.Response, length: int, largest: int) -> None:
-    told = response.headers.get("content-length", "")
-    size = max(length, int(told) if told.isdecimal() and request.verb != "HEAD" else 0)
-    if size > largest:
-        message = f"the answer is larger than {largest / 2**20:.0f} MiB"
-        host = urlsplit(request.shown.url).netloc
-        raise TransportError(
-            f"{host}: {message}", status=response.status_code, final=True, hint="ask for fewer rows or fields"
-        )
+    if length > largest:
+        host, message = urlsplit(request.shown.url).netloc, f"the answer is larger than {largest / 2**20:.0f} MiB"
+        hint = "ask for fewer rows or fields"
+        raise TransportError(f"{host}: {message}", status=response.status_code, final=True, hint=hint)
 
 
 def _hurry(request: Request, end: float) -> None:
@@ -185,7 +245,7 @@ def translated(request: Request, error: Exception) -> TransportError | CallError
     if isinstance(error, httpx.ConnectTimeout):
         return TransportError(f"{host} did not answer in time", outcome="not sent", hint="is the address right?")
     if isinstance(error, httpx.ConnectError):
-        return _unreachable(host, str(error))
+        return _unreachable(host, error)
     if isinstance(error, (httpx.PoolTimeout, httpx.ProxyError)):
         return TransportError(f"the way to {host} is closed: {type(error).__name__}", outcome="not sent")
     if isinstance(error, httpx.TimeoutException):
@@ -198,18 +258,27 @@ def translated(request: Request, error: Exception) -> TransportError | CallError
     return TransportError(f"{host}: {type(error).__name__}")
 
 
-def _unreachable(host: str, said: str) -> TransportError:
+def _unreachable(host: str, error: httpx.ConnectError) -> TransportError:
     """The error of a connection that could not be made; a wrong name or certificate will not mend by itself."""
-    lower = said.lower()
-    if "certificate" in lower or "ssl" in lower or "tls" in lower:
-        message = f"{host} has no certificate that can be trusted: {said.strip()[:120]}"
+    reason = _system_error(error)
+    said = str(reason or error).strip()[:120]
+    if isinstance(reason, ssl.SSLError):
+        message = f"{host} has no certificate that can be trusted: {said}"
         return TransportError(message, outcome="not sent", final=True)
-    if "name or service" in lower or "name resolution" in lower or "getaddrinfo" in lower or "nodename" in lower:
+    if isinstance(reason, gaierror):
         hint = "check the spelling, and the connection of this machine"
         return TransportError(f"the host {host} is not known", outcome="not sent", final=True, hint=hint)
-    if "refused" in lower:
+    if isinstance(reason, ConnectionRefusedError):
         return TransportError(f"{host} refuses connections: nothing listens there", outcome="not sent")
-    return TransportError(f"{host} can't be reached: {said.strip()[:120] or 'no connection'}", outcome="not sent")
+    return TransportError(f"{host} can't be reached: {said or 'no connection'}", outcome="not sent")
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """The system's own error below those that libraries have wrapped around it; the first of several attempts."""
+    while error is not None and not (isinstance(error, OSError) and error.errno is not None):
+        inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
+        error = inner or error.__cause__ or error.__context__
+    return error
 
 
 def fetch(url: str, *, timeout: float = 60.0, largest: int = 32 * 2**20) -> bytes:
