@@ -7,8 +7,10 @@ import ssl
 import threading
 import time
 from asyncio import Semaphore
+from base64 import b64encode
 from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 from socket import gaierror
 from typing import TYPE_CHECKING, Any
@@ -68,7 +70,7 @@ class Transport:
         self._ways: dict[str, httpx.BaseTransport | httpx.Client] = {}
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(MOST_CONNECTIONS)
-        self._target = lru_cache(MOST_TARGETS)(_target)
+        self._target = lru_cache(MOST_TARGETS)(_Target.read)
 
     def _way(self, kind: str) -> httpx.BaseTransport | httpx.Client:
         with self._lock:
@@ -82,8 +84,8 @@ class Transport:
         """The reply to a request, at most `largest` bytes long. Raises TransportError, never httpx's own."""
         mark = _sending.set(True)
         try:
-            kind, url = self._target(request.url)
-            way, made = self._way(kind), _made(request, url, self.timeout)
+            target = self._target(request.url)
+            way, made = self._way(target.kind), _made(request, target, self.timeout)
             with self._turns:  # waiting for one's turn is no part of the time that an answer may take
                 end = time.monotonic() + self.timeout
                 with closing(_begun(way, made)) as response:
@@ -113,7 +115,7 @@ class AsyncTransport:
         self._inner = inner
         self._ways: dict[str, httpx.AsyncBaseTransport | httpx.AsyncClient] = {}
         self._turns = Semaphore(MOST_CONNECTIONS)
-        self._target = lru_cache(MOST_TARGETS)(_target)
+        self._target = lru_cache(MOST_TARGETS)(_Target.read)
 
     def _way(self, kind: str) -> httpx.AsyncBaseTransport | httpx.AsyncClient:
         if kind not in self._ways:
@@ -126,8 +128,8 @@ class AsyncTransport:
         """As `Transport.send`."""
         mark = _sending.set(True)
         try:
-            kind, url = self._target(request.url)
-            way, made = self._way(kind), _made(request, url, self.timeout)
+            target = self._target(request.url)
+            way, made = self._way(target.kind), _made(request, target, self.timeout)
             async with self._turns:
                 end = time.monotonic() + self.timeout
                 async with aclosing(await _begun_async(way, made)) as response:
@@ -149,12 +151,24 @@ class AsyncTransport:
         self._ways.clear()
 
 
-def _target(url: str) -> tuple[str, httpx.URL]:
-    """Which way an address takes, https, http or this machine, and the address itself, read."""
-    read = httpx.URL(url)
-    if read.scheme == "https":
-        return "https", read
-    return "local" if read.host in {"127.0.0.1", "::1", "localhost"} else "http", read
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a request goes: its way (https, http or this machine), its address, the headers that follow from it."""
+
+    kind: str
+    url: httpx.URL
+    headers: dict[str, tuple[str, str]]
+
+    @classmethod
+    def read(cls, text: str) -> _Target:
+        """The target of an address. Raises httpx.InvalidURL."""
+        url = httpx.URL(text)
+        headers = {"host": ("Host", url.netloc.decode()), **_USUAL}
+        if url.userinfo:
+            pair = f"{url.username}:{url.password}".encode()
+            headers["authorization"] = ("Authorization", f"Basic {b64encode(pair).decode()}")
+        near = url.host in {"127.0.0.1", "::1", "localhost"}
+        return cls("https" if url.scheme == "https" else "local" if near else "http", url, headers)
 
 
 def _has_proxy(kind: str) -> bool:
@@ -182,13 +196,19 @@ def _options(kind: str) -> dict[str, Any]:
     return {"verify": kind == "https", "trust_env": kind != "local", "limits": _LIMITS}
 
 
-def _made(request: Request, url: httpx.URL, timeout: float) -> httpx.Request:
+def _made(request: Request, target: _Target, timeout: float) -> httpx.Request:
     """The request as the library has it. Its own headers take the place of the usual ones, letter case apart."""
-    headers = _USUAL | {name.lower(): (name, value) for name, value in request.headers.items()}
+    headers = target.headers | {name.lower(): (name, value) for name, value in request.headers.items()}
+    body = request.body or b""
+    if body or request.verb in {"POST", "PUT", "PATCH"}:
+        headers["content-length"] = ("Content-Length", str(len(body)))
     each = {"connect": timeout, "read": timeout, "write": timeout, "pool": None}
-    return httpx.Request(
-        request.verb, url, headers=list(headers.values()), content=request.body, extensions={"timeout": each}
+    stream = httpx.ByteStream(body)
+    made = httpx.Request(
+        request.verb, target.url, headers=list(headers.values()), stream=stream, extensions={"timeout": each}
     )
+    made.read()  # some transports of callers look at the content
+    return made
 
 
 def _begun(way: httpx.BaseTransport | httpx.Client, made: httpx.Request) -> httpx.Response:
