@@ -11,7 +11,7 @@ from base64 import b64encode
 from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from socket import gaierror
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from .errors import CallError, TransportError
 from .response import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .request import Request
 
@@ -35,9 +35,7 @@ MOST_TARGETS = 256
 # server that took the request and died, so the outcome is unknown, and a write is not repeated. The library looks
 # whether a kept connection was closed before it uses it, and one that was idle for this many seconds is not used.
 KEPT = 5.0
-_LIMITS = httpx.Limits(
-    max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS, keepalive_expiry=KEPT
-)
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
 _USUAL = {
     "accept": ("Accept", "*/*"),
     "accept-encoding": ("Accept-Encoding", "gzip, deflate"),
@@ -62,49 +60,72 @@ class Transport:
     A request goes straight to the library's connections. The client that the library has around them takes a
     quarter of the time of a call, for things that are not wanted here: it keeps cookies, follows redirects and logs
     addresses. Only where a proxy stands in the way is it used, since it knows which hosts the proxy is for.
+
+    Each connection is a pool of the library by itself, since a pool's work for one request grows with the square
+    of its connections: with a hundred it takes twenty times as long as the request. The one used last is used next.
     """
 
     def __init__(self, *, timeout: float = 60.0, inner: httpx.BaseTransport | None = None) -> None:
         self.timeout = timeout
         self._inner = inner
-        self._ways: dict[str, httpx.BaseTransport | httpx.Client] = {}
+        self._opened: set[httpx.BaseTransport | httpx.Client] = set()
+        self._idle: dict[str, list[httpx.BaseTransport | httpx.Client]] = {}
         self._lock = threading.Lock()
         self._turns = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._target = lru_cache(MOST_TARGETS)(_Target.read)
 
-    def _way(self, kind: str) -> httpx.BaseTransport | httpx.Client:
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        """The certificates that are trusted, which take longer to load than a call on this machine."""
+        return httpx.create_ssl_context()
+
+    def _taken(self, target: _Target) -> httpx.BaseTransport | httpx.Client:
+        """A connection for one request, the one that was given back last, or a new one."""
         with self._lock:
-            if kind not in self._ways:
-                with _surroundings():
-                    made = httpx.Client if _has_proxy(kind) else httpx.HTTPTransport
-                    self._ways[kind] = self._inner or made(**_options(kind))
-            return self._ways[kind]
+            idle = self._idle.setdefault(target.origin, [])
+            if idle:
+                return idle.pop()
+            with _surroundings():
+                made = httpx.Client if target.has_proxy() else httpx.HTTPTransport
+                way = self._inner or made(**target.options(lambda: self._trusted))
+            self._opened.add(way)
+            return way
 
     def send(self, request: Request, largest: int) -> Reply:
         """The reply to a request, at most `largest` bytes long. Raises TransportError, never httpx's own."""
         mark = _sending.set(True)
         try:
             target = self._target(request.url)
-            way, made = self._way(target.kind), _made(request, target, self.timeout)
+            made = _made(request, target, self.timeout)
             with self._turns:  # waiting for one's turn is no part of the time that an answer may take
-                end = time.monotonic() + self.timeout
-                with closing(_begun(way, made)) as response:
-                    body, headers = bytearray(), _headers(request, response, largest)
-                    for chunk in _chunks(response, headers):
-                        body += chunk
-                        _measure(request, response, len(body), largest)
-                        _hurry(request, end)
-                    return Reply(response.status_code, headers, bytes(body))
+                way = self._taken(target)
+                try:
+                    return self._exchanged(request, way, made, largest)
+                finally:
+                    self._idle.setdefault(target.origin, []).append(way)  # it may have been closed meanwhile
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(request, error) from None
         finally:
             _sending.reset(mark)
 
+    def _exchanged(
+        self, request: Request, way: httpx.BaseTransport | httpx.Client, made: httpx.Request, largest: int
+    ) -> Reply:
+        """The reply that comes for a request over a connection."""
+        end = time.monotonic() + self.timeout
+        with closing(_begun(way, made)) as response:
+            body, headers = bytearray(), _headers(request, response, largest)
+            for chunk in _chunks(response, headers):
+                body += chunk
+                _measure(request, response, len(body), largest)
+                _hurry(request, end)
+            return Reply(response.status_code, headers, bytes(body))
+
     def close(self) -> None:
         """Close the connections."""
-        for way in self._ways.values():
+        opened, self._opened, self._idle = self._opened, set(), {}
+        for way in opened:
             way.close()
-        self._ways.clear()
 
 
 class AsyncTransport:
@@ -113,42 +134,62 @@ class AsyncTransport:
     def __init__(self, *, timeout: float = 60.0, inner: httpx.AsyncBaseTransport | None = None) -> None:
         self.timeout = timeout
         self._inner = inner
-        self._ways: dict[str, httpx.AsyncBaseTransport | httpx.AsyncClient] = {}
+        self._opened: set[httpx.AsyncBaseTransport | httpx.AsyncClient] = set()
+        self._idle: dict[str, list[httpx.AsyncBaseTransport | httpx.AsyncClient]] = {}
         self._turns = Semaphore(MOST_CONNECTIONS)
         self._target = lru_cache(MOST_TARGETS)(_Target.read)
 
-    def _way(self, kind: str) -> httpx.AsyncBaseTransport | httpx.AsyncClient:
-        if kind not in self._ways:
-            with _surroundings():
-                made = httpx.AsyncClient if _has_proxy(kind) else httpx.AsyncHTTPTransport
-                self._ways[kind] = self._inner or made(**_options(kind))
-        return self._ways[kind]
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        """As `Transport._trusted`."""
+        return httpx.create_ssl_context()
+
+    def _taken(self, target: _Target) -> httpx.AsyncBaseTransport | httpx.AsyncClient:
+        """As `Transport._taken`."""
+        idle = self._idle.setdefault(target.origin, [])
+        if idle:
+            return idle.pop()
+        with _surroundings():
+            made = httpx.AsyncClient if target.has_proxy() else httpx.AsyncHTTPTransport
+            way = self._inner or made(**target.options(lambda: self._trusted))
+        self._opened.add(way)
+        return way
 
     async def send(self, request: Request, largest: int) -> Reply:
         """As `Transport.send`."""
         mark = _sending.set(True)
         try:
             target = self._target(request.url)
-            way, made = self._way(target.kind), _made(request, target, self.timeout)
+            made = _made(request, target, self.timeout)
             async with self._turns:
-                end = time.monotonic() + self.timeout
-                async with aclosing(await _begun_async(way, made)) as response:
-                    body, headers = bytearray(), _headers(request, response, largest)
-                    async for chunk in _chunks(response, headers):
-                        body += chunk
-                        _measure(request, response, len(body), largest)
-                        _hurry(request, end)
-                    return Reply(response.status_code, headers, bytes(body))
+                way = self._taken(target)
+                try:
+                    return await self._exchanged(request, way, made, largest)
+                finally:
+                    self._idle.setdefault(target.origin, []).append(way)  # it may have been closed meanwhile
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(request, error) from None
         finally:
             _sending.reset(mark)
 
+    async def _exchanged(
+        self, request: Request, way: httpx.AsyncBaseTransport | httpx.AsyncClient, made: httpx.Request, largest: int
+    ) -> Reply:
+        """As `Transport._exchanged`."""
+        end = time.monotonic() + self.timeout
+        async with aclosing(await _begun_async(way, made)) as response:
+            body, headers = bytearray(), _headers(request, response, largest)
+            async for chunk in _chunks(response, headers):
+                body += chunk
+                _measure(request, response, len(body), largest)
+                _hurry(request, end)
+            return Reply(response.status_code, headers, bytes(body))
+
     async def close(self) -> None:
         """Close the connections."""
-        for way in self._ways.values():
+        opened, self._opened, self._idle = self._opened, set(), {}
+        for way in opened:
             await way.aclose()
-        self._ways.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +197,7 @@ class _Target:
     """Where a request goes: its way (https, http or this machine), its address, the headers that follow from it."""
 
     kind: str
+    origin: str
     url: httpx.URL
     headers: dict[str, tuple[str, str]]
 
@@ -163,17 +205,23 @@ class _Target:
     def read(cls, text: str) -> _Target:
         """The target of an address. Raises httpx.InvalidURL."""
         url = httpx.URL(text)
-        headers = {"host": ("Host", url.netloc.decode()), **_USUAL}
+        host = url.netloc.decode()
+        headers = {"host": ("Host", host), **_USUAL}
         if url.userinfo:
             pair = f"{url.username}:{url.password}".encode()
             headers["authorization"] = ("Authorization", f"Basic {b64encode(pair).decode()}")
         near = url.host in {"127.0.0.1", "::1", "localhost"}
-        return cls("https" if url.scheme == "https" else "local" if near else "http", url, headers)
+        kind = "https" if url.scheme == "https" else "local" if near else "http"
+        return cls(kind, f"{url.scheme}://{host}", url, headers)
 
+    def has_proxy(self) -> bool:
+        """Whether the environment names a proxy. None stands between this machine and itself."""
+        return self.kind != "local" and any(map(getproxies().get, ("http", "https", "all")))
 
-def _has_proxy(kind: str) -> bool:
-    """Whether the environment names a proxy. None stands between this machine and itself."""
-    return kind != "local" and any(map(getproxies().get, ("http", "https", "all")))
+    def options(self, trusted: Callable[[], ssl.SSLContext]) -> dict[str, Any]:
+        """What a connection is made with. An address without TLS has nothing to verify, so nothing is loaded for it."""
+        verify = trusted() if self.kind == "https" else False
+        return {"verify": verify, "trust_env": self.kind != "local", "limits": _LIMITS}
 
 
 @contextmanager
@@ -185,15 +233,6 @@ def _surroundings() -> Iterator[None]:
         said = str(error).partition(". ")[0]
         message = f"the proxy or the certificates that the environment names can't be used: {said}"
         raise CallError(message, hint="look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR") from None
-
-
-def _options(kind: str) -> dict[str, Any]:
-    """What the connections of a kind are made with.
-
-    Certificates are loaded only where they are used, since that takes longer than a call on this machine; an
-    address without TLS has nothing to verify.
-    """
-    return {"verify": kind == "https", "trust_env": kind != "local", "limits": _LIMITS}
 
 
 def _made(request: Request, target: _Target, timeout: float) -> httpx.Request:
