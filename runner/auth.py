@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -33,6 +34,8 @@ def choose(method: Method, credentials: Credentials) -> Scheme:
     ]
     if not ways:
         raise settings.missing(method.service, allowed, known, method.full_name)
+    if len(ways) == 1:
+        return ways[0]
     secrets = method.service.secrets()
 
     def distance(scheme: Scheme) -> int:
@@ -62,7 +65,7 @@ def trust(
 
     `pasted` is the host of the text from which the credentials were split, read without the service file's help.
     """
-    base = template.plain(scheme.base, {name: str(value) for name, value in values.items()})
+    base = template.plain(scheme.base, values)
     parts = urlsplit(base)
     for own in filter(None, (pasted, _own_host(method, values))):
         if parts.netloc.lower() != own:
@@ -107,6 +110,7 @@ def veil(error: RunnerError, method: Method, values: Mapping[str, Any], kept: Ma
         error.details = masked(error.details)
 
 
+@lru_cache(maxsize=64)
 def loopback(host: str) -> bool:
     """Whether a host is this machine."""
     from ipaddress import ip_address

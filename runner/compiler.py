@@ -39,6 +39,11 @@ def grammar(name: str) -> Json:
     return schema
 
 
+@lru_cache
+def _fits(kind: str) -> precheck.Check:
+    return precheck.compiled(grammar(kind))
+
+
 def read(path: Path, kind: str, shown: str) -> Json:
     """A file's data, checked by the grammar of its kind. Raises SpecError with line, column and the fix."""
     text = _text(path, shown)
@@ -66,13 +71,12 @@ def checked(data: Any, kind: str, text: str, shown: str) -> Json:
 
 def faults(data: Any, kind: str) -> list[tuple[list[str | int], str, str, bool]]:
     """Every misfit of a document: path, what is wrong, the fix, whether the key is meant or the value."""
-    schema = grammar(kind)
-    if precheck.fits(data, schema):
+    if _fits(kind)(data):
         return list(_bad_patterns(data, kind))
     from .validation import misfits
 
     found = []
-    for error in misfits(data, schema):
+    for error in misfits(data, grammar(kind)):
         path: list[str | int] = list(error.absolute_path)
         if error.validator == "additionalProperties" and isinstance(error.instance, dict):
             known = error.schema.get("properties", {})

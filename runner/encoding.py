@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from os import PathLike, fspath
 from os.path import basename
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ Json = dict[str, Any]
 MOST_DEEP = 100
 _WORDS = {True: "true", False: "false", None: ""}
 _PHP = {True: "1", False: "0", None: ""}
+_SCALAR = (str, int, float, NoneType)
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def read_file(path: str | PathLike[str]) -> File:
 
 def fault_of_json(value: Any, path: str = "", depth: int = 0) -> Problem | None:
     """What in a value is beyond JSON before any schema is asked: keys that are no text, endless depth."""
+    if isinstance(value, _SCALAR):
+        return None
     if depth > MOST_DEEP:
         return Problem("error", path.split(".", maxsplit=1)[0], f"is nested deeper than {MOST_DEEP} levels")
     if isinstance(value, dict):
@@ -89,6 +94,8 @@ def fault_of_json(value: Any, path: str = "", depth: int = 0) -> Problem | None:
 
 def absorbed(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, Any]) -> Any:
     """The value with each file in it as the schema wants files: base64 text, the encoder's shape, or as it is."""
+    if isinstance(value, _SCALAR):
+        return value
     if isinstance(value, dict):
         return {key: absorbed(item, child(node, str(key), defs), defs, encoders) for key, item in value.items()}
     if isinstance(value, list):
@@ -192,7 +199,7 @@ def json_text(value: Any) -> bytes:
     """A value as JSON. Raises CallError where it holds what JSON can't say."""
     try:
         try:
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            return _JSON.encode(value).encode()
         except UnicodeEncodeError:
             return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:

@@ -96,15 +96,21 @@ class Planner:
         return found
 
     def _complete(self, method: Method, found: Json) -> None:
+        words = ("send", "preset", "generate")
+        if "completed" not in method.memo:
+            given = {name: param.schema for name, param in method.params.items()}
+            method.memo["completed"] = {name: one for name, one in given.items() if any(word in one for word in words)}
+        if not method.memo["completed"]:
+            return
         named = {method.canonical(name) for name in found}
-        for name, param in method.params.items():
+        for name, schema in method.memo["completed"].items():
             if name in named:
                 continue
             for word in ("send", "preset"):
-                if word in param.schema:
-                    found[name] = param.schema[word]
-            if "generate" in param.schema:
-                found[name] = self._generated(param.schema)
+                if word in schema:
+                    found[name] = schema[word]
+            if "generate" in schema:
+                found[name] = self._generated(schema)
 
     def _generated(self, schema: Json) -> object:
         kind = schema["generate"]

@@ -35,6 +35,10 @@ def compiled(path: str) -> Callable[[Any], Any]:
 
 
 def _walker(words: list[str]) -> Callable[[Any], Any]:
+    first, *rest = words
+    if not rest:
+        return lambda value: value.get(first) if isinstance(value, dict) else None
+
     def walk(value: Any) -> Any:
         for word in words:
             value = value.get(word) if isinstance(value, dict) else None

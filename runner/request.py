@@ -138,8 +138,12 @@ class _Places:
 def _built(method: Method, called: str, values: Mapping[str, Any], scheme: Scheme, credentials: Json) -> Request:
     places = _sorted(method, values)
     sending = method.sending
-    known = {name: text for name, text in sending.headers.items() if set(template.names(text)) <= set(credentials)}
-    headers = {name: template.plain(text, credentials) for name, text in known.items()}
+    known = credentials.keys()
+    headers = {
+        name: template.plain(text, credentials)
+        for name, text in sending.headers.items()
+        if known >= set(template.names(text))
+    }
     _add_credentials(places, scheme, credentials)
     kind, body = _body(method, places, scheme, credentials)
     if kind:
@@ -172,7 +176,9 @@ def written(method: Method, name: str, value: Any) -> tuple[Param | None, str, A
 
 
 def _put(places: _Places, method: Method, place: str, wire: str, value: Any, param: Param | None) -> None:  # noqa: PLR0913
-    if place == "path":
+    if place == "body":
+        places.body[wire] = value
+    elif place == "path":
         places.path[param.name if param else wire] = value
     elif place == "query":
         places.query += encoding.pairs(wire, value, method.sending.nested)
@@ -184,10 +190,8 @@ def _put(places: _Places, method: Method, place: str, wire: str, value: Any, par
         places.form += encoding.pairs(wire, value, method.sending.nested)
     elif place == "part":
         places.parts.append((wire, value))
-    elif place == "payload":
-        places.payload.append(value)
     else:
-        places.body[wire] = value
+        places.payload.append(value)
 
 
 def _add_credentials(places: _Places, scheme: Scheme, credentials: Json) -> None:
@@ -261,15 +265,20 @@ def _slots(method: Method, body: Json) -> list[Any]:
 
 
 def _address(method: Method, called: str, places: _Places, scheme: Scheme, credentials: Json) -> str:
-    kinds = method.service.kinds()
+    fields = method.service.fields
 
-    def written(name: str, value: object) -> str:
-        return str(value) if kinds.get(name) in {"hostname", "uri"} else quote(str(value), safe="*")
+    def filled(text: str) -> str:
+        """A template with the credentials that it names, escaped where they are no address themselves."""
+        known = {
+            name: value if fields.get(name, {}).get("format") in {"hostname", "uri"} else _escaped(str(value), "*")
+            for name in template.names(text)
+            if (value := credentials.get(name)) is not None
+        }
+        return template.plain(text, known)
 
-    base = template.plain(scheme.base, {name: written(name, value) for name, value in credentials.items()})
+    base = filled(scheme.base)
     if method.sending.base:
-        known = {name: written(name, value) for name, value in credentials.items()}
-        other = urljoin(base, template.plain(method.sending.base, known))
+        other = urljoin(base, filled(method.sending.base))
         if urlsplit(other)[:2] != urlsplit(base)[:2]:
             message = f"{method.full_name} would send the credentials of {urlsplit(base)[1]} to {urlsplit(other)[1]}"
             raise SpecError(message, where=method.origin, method=method.full_name)
@@ -277,11 +286,15 @@ def _address(method: Method, called: str, places: _Places, scheme: Scheme, crede
     path = template.address(
         method.sending.path,
         {"method": called, "variant": method.service.variant, **_path_values(method, places.path)},
-        lambda text, kept: quote(text, safe=f"{kept}*"),
+        lambda text, kept: _escaped(text, f"{kept}*"),
     )
     url = base + path
     query = encoding.urlencoded(places.query)
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
+def _escaped(text: str, kept: str) -> str:
+    return text if text.isascii() and text.isalnum() else quote(text, safe=kept)
 
 
 def _path_values(method: Method, values: Json) -> Json:

@@ -101,13 +101,17 @@ def _text(value: Any) -> str:
 def _json(reply: Reply) -> Any:
     """The body as JSON, or _MISSING."""
     try:
-        return json.loads(reply.body, parse_constant=_no_number) if reply.body.strip() else _MISSING
+        text = reply.body.decode(json.detect_encoding(reply.body), "surrogatepass")
+        return _JSON.decode(text) if text.strip() else _MISSING
     except (ValueError, RecursionError):
         return _MISSING
 
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _refused_by_status(method: Method, reply: Reply, body: Any) -> NoReturn:

@@ -362,6 +362,7 @@ class Method:
     returns: Any
     by_case: Mapping[str, str]
     advice: tuple[tuple[Json, str], ...]
+    memo: Json = field(default_factory=dict, repr=False, compare=False)  # what others worked out of it once
 
     @classmethod
     def read(cls, document: Json, service: Service, types: Types, origin: str = "") -> Method:

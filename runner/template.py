@@ -17,27 +17,33 @@ _FIELD = re.compile(r"\{([+/]?)(\w+)\}")
 _KEPT = {"hostname": r"[^/?#@\s]+", "uri": r"[^?#\s]+?", "integer": r"\d+"}
 
 
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[tuple[str, str, str], ...]:
+    """A template cut up: each text with the mark and the name of the field behind it, the last one without."""
+    *cut, rest = _FIELD.split(template)
+    return (*zip(cut[::3], cut[1::3], cut[2::3], strict=True), (rest, "", ""))
+
+
 def names(template: str) -> list[str]:
     """The fields of a template, in order."""
-    return [match[2] for match in _FIELD.finditer(template)]
+    return [name for _, _, name in _pieces(template) if name]
 
 
 def plain(template: str, values: Mapping[str, object]) -> str:
     """The template with each field as it is. A field without a value is a KeyError."""
-    return _FIELD.sub(lambda match: str(values[match[2]]), template)
+    return "".join([text + str(values[name]) if name else text for text, _, name in _pieces(template)])
 
 
 def address(template: str, values: Mapping[str, object], quote: Callable[[str, str], str]) -> str:
     """The template with each field escaped by `quote(text, characters to keep)`; absent fields are empty."""
-
-    def written(match: re.Match[str]) -> str:
-        value = values.get(match[2])
-        if value is None:
-            return ""
-        text = quote(str(value), "/" if match[1] == "+" else "")
-        return f"/{text}" if match[1] == "/" else text
-
-    return _FIELD.sub(written, template)
+    written = ""
+    for text, mark, name in _pieces(template):
+        written += text
+        value = values.get(name) if name else None
+        if value is not None:
+            escaped = quote(str(value), "/" if mark == "+" else "")
+            written += f"/{escaped}" if mark == "/" else escaped
+    return written
 
 
 def filled(node: Any, values: Mapping[str, object]) -> Any:

@@ -84,25 +84,37 @@ def check(method: Method, values: Mapping[str, Any], *, more: bool = False) -> l
     named, problems = canonical(method, values)
     schema = {**method.schema, "additionalProperties": True} if more else method.schema
     spelt = {method.canonical(name): name for name in values}
-    if not _plainly(named, schema):
+    if not _plainly(named, precheck.compiled(schema) if more else _compiled(method)):
         for error in misfits(named, schema):
             problems += _explained(error, method, named, spelt)
     problems += _contents(method, named, spelt)
     return list(dict.fromkeys([*problems, *_warnings(method, named, spelt)]))
 
 
-def _plainly(value: Any, schema: Json) -> bool:
+def _compiled(method: Method) -> precheck.Check:
+    """The quick check of a method's whole input, made once."""
+    if "fits" not in method.memo:
+        method.memo["fits"] = precheck.compiled(method.schema)
+    check: precheck.Check = method.memo["fits"]
+    return check
+
+
+def _plainly(value: Any, check: precheck.Check) -> bool:
     """Whether a value fits without a doubt."""
     try:
-        return precheck.fits(value, schema)
+        return check(value)
     except precheck.Unknown:
         return False
 
 
 def fits(value: Any, schema: Json) -> bool:
     """Whether a value fits a schema: by the quick check where it knows all words, else by the library."""
+    return _fits(value, precheck.compiled(schema), schema)
+
+
+def _fits(value: Any, check: precheck.Check, schema: Json) -> bool:
     try:
-        return precheck.fits(value, schema)
+        return check(value)
     except precheck.Unknown:
         return not misfits(value, schema)
 
@@ -308,19 +320,24 @@ def fault_of_content(content: bytes, kind: str) -> str:
 
 def _warnings(method: Method, values: Json, spelt: Mapping[str, str]) -> Iterator[Problem]:
     """Advice of the method's file, what is deprecated, and keys inside objects that look like slips."""
-    for schema, say in method.advice:
-        if fits(values, schema):
+    if "advice" not in method.memo:
+        method.memo["advice"] = [(precheck.compiled(schema), schema, say) for schema, say in method.advice]
+    for check, schema, say in method.memo["advice"]:
+        if _fits(values, check, schema):
             yield Problem("warning", "", say)
     for name, value in values.items():
         param = method.param(name)
         if param is not None:
             if param.schema.get("deprecated"):
                 yield Problem("warning", spelt[name], "is deprecated", param.schema.get("description", ""))
-            yield from _slips(spelt[name], value, param.schema, method.schema.get("$defs", {}))
+            if isinstance(value, (dict, list)):
+                yield from _slips(spelt[name], value, param.schema, method.schema.get("$defs", {}))
 
 
 def _slips(path: str, value: Any, part: Any, defs: Json) -> Iterator[Problem]:
     """Keys of an open object that are not known but look like one that is."""
+    if not isinstance(value, (dict, list)):
+        return
     node = resolved(part, defs)
     if isinstance(value, list):
         for place, item in enumerate(value):

@@ -20,7 +20,7 @@ import trustme
 
 from runner import CallError, RunnerError, TransportError
 from runner.request import Request
-from runner.transport import AsyncTransport, Transport, fetch, translated
+from runner.transport import MOST_CONNECTIONS, AsyncTransport, Transport, fetch, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,6 +211,219 @@ def test_a_connection_is_kept_for_the_next_request(kind: str, server: Server) ->
     assert len(peers) == 1
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cookie_is_not_kept(kind: str, server: Server) -> None:
+    server.body(b"hi", "Set-Cookie: a=1; Path=/")
+    if kind == "sync":
+        with closing(Transport()) as wire:
+            _ = [wire.send(request(server.url()), MIB) for _ in range(2)]
+    else:
+
+        async def both() -> None:
+            wire = AsyncTransport()
+            _ = [await wire.send(request(server.url()), MIB) for _ in range(2)]
+            await wire.close()
+
+        asyncio.run(both())
+    assert [b"cookie" in head.lower() for head in server.heard] == [False, False]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_header_of_the_request_takes_the_place_of_the_usual_one(kind: str, server: Server) -> None:
+    server.body(b"hi")
+    own = {"user-agent": "mine/1", "ACCEPT": "text/plain", "Host": "library.example"}
+    ask(kind, Request("PUT", server.url(), own, None))
+    lines = [line.decode() for line in server.heard[0].split(b"\r\n")[1:] if line]
+    assert sorted(lines) == [
+        "ACCEPT: text/plain",
+        "Accept-Encoding: gzip, deflate",
+        "Connection: keep-alive",
+        "Content-Length: 0",
+        "Host: library.example",
+        "user-agent: mine/1",
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_and_a_password_in_an_address_are_sent_as_a_header(kind: str, server: Server) -> None:
+    server.body(b"hi")
+    ask(kind, request(server.url().replace("//", "//me:pass%20word@"), "GET", None))
+    assert b"\r\nAuthorization: Basic bWU6cGFzcyB3b3Jk\r\n" in server.heard[0]
+    assert server.heard[0].startswith(b"GET /s3cret/x HTTP/1.1\r\n")
+    assert b"content-length" not in server.heard[0].lower()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_transport_of_the_caller_sees_the_whole_request(kind: str) -> None:
+    def answer(made: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=[made.method, str(made.url), made.content.decode()])
+
+    reply = ask(kind, request("https://a.example/x", body=b"{1}"), inner=httpx.MockTransport(answer))
+    assert reply.body == b'["POST","https://a.example/x","{1}"]'
+
+
+MANY = 10 * MOST_CONNECTIONS
+
+
+class Crowd(asyncio.Protocol):
+    """A server's end of one connection. None is answered until as many wait as there may be connections."""
+
+    def __init__(self, seen: dict[str, int], peers: list[Any], waiting: list[Any]) -> None:
+        self.seen, self.peers, self.waiting = seen, peers, waiting
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.seen["connections"] = self.seen.get("connections", 0) + 1
+        self.peers.append(transport)
+        self.peer: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        if data.endswith(b"{}"):
+            self.seen["requests"] = self.seen.get("requests", 0) + 1
+            self.waiting.append(self.peer)
+        if len(self.waiting) == MOST_CONNECTIONS:
+            for peer in self.waiting:
+                peer.write(OK)
+            self.waiting.clear()
+
+
+@pytest.fixture
+def crowd() -> Iterator[tuple[str, dict[str, int]]]:
+    seen: dict[str, int] = {}
+    peers: list[Any] = []
+    waiting: list[Any] = []
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def listen() -> asyncio.Server:
+        return await loop.create_server(lambda: Crowd(seen, peers, waiting), "127.0.0.1", 0, backlog=MANY)
+
+    async def leave() -> None:
+        listener.close()
+        for peer in peers:
+            peer.abort()
+        await asyncio.sleep(0)
+
+    listener = asyncio.run_coroutine_threadsafe(listen(), loop).result()
+    yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/", seen
+    asyncio.run_coroutine_threadsafe(leave(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def test_a_thousand_threads_call_at_once_over_a_hundred_connections(crowd: tuple[str, dict[str, int]]) -> None:
+    url, seen = crowd
+    start = threading.Barrier(MANY)
+
+    def one(_: int) -> bytes:
+        start.wait()
+        return wire.send(request(url), MIB).body
+
+    with closing(Transport(timeout=30)) as wire, ThreadPoolExecutor(MANY) as pool:
+        assert list(pool.map(one, range(MANY))) == [b"hi"] * MANY
+    assert seen == {"connections": MOST_CONNECTIONS, "requests": MANY}
+
+
+def test_a_thousand_tasks_call_at_once_over_a_hundred_connections(crowd: tuple[str, dict[str, int]]) -> None:
+    url, seen = crowd
+
+    async def all_of_them() -> list[Reply]:
+        wire = AsyncTransport(timeout=30)
+        found = await asyncio.gather(*(wire.send(request(url), MIB) for _ in range(MANY)))
+        await wire.close()
+        return found
+
+    assert [reply.body for reply in asyncio.run(all_of_them())] == [b"hi"] * MANY
+    assert seen == {"connections": MOST_CONNECTIONS, "requests": MANY}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_waits_for_a_turn_is_not_too_late(kind: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that a call may take begins when it is sent: waiting for another one is no failure."""
+    monkeypatch.setattr("runner.transport.MOST_CONNECTIONS", 1)
+    turns: list[int] = []
+
+    def slow(peer: socket.socket) -> None:
+        turns.append(len(server.heard))
+        server.over.wait(0.3)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+
+    server.says = slow
+    if kind == "sync":
+        with closing(Transport(timeout=0.8)) as wire, ThreadPoolExecutor(4) as pool:
+            bodies = list(pool.map(lambda _: wire.send(request(server.url()), MIB).body, range(4)))
+    else:
+
+        async def four() -> list[bytes]:
+            wire = AsyncTransport(timeout=0.8)
+            found = await asyncio.gather(*(wire.send(request(server.url()), MIB) for _ in range(4)))
+            await wire.close()
+            return [reply.body for reply in found]
+
+        bodies = asyncio.run(four())
+    assert bodies == [b"hi"] * 4
+    assert turns == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kept_connection_that_the_server_closed_is_not_used_again(kind: str, server: Server) -> None:
+    closed = threading.Event()
+
+    def once(peer: socket.socket) -> None:
+        peer.sendall(OK)
+        peer.close()
+        closed.set()
+
+    server.says = once
+    if kind == "sync":
+        with closing(Transport()) as wire:
+            for _ in range(3):
+                assert wire.send(request(server.url()), MIB).body == b"hi"
+                assert closed.wait(5)
+                closed.clear()
+    else:
+
+        async def thrice() -> None:
+            wire = AsyncTransport()
+            for _ in range(3):
+                assert (await wire.send(request(server.url()), MIB)).body == b"hi"
+                assert await asyncio.to_thread(closed.wait, 5)
+                closed.clear()
+            await wire.close()
+
+        asyncio.run(thrice())
+    assert len(server.heard) == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kept_connection_that_closes_under_a_request_leaves_its_outcome_open(kind: str, server: Server) -> None:
+    def swallow(peer: socket.socket) -> None:
+        peer.sendall(OK)
+        server.hear(peer)
+
+    server.says = swallow
+    if kind == "sync":
+        with closing(Transport()) as wire:
+            wire.send(request(server.url()), MIB)
+            with pytest.raises(TransportError) as caught:
+                wire.send(request(server.url()), MIB)
+    else:
+
+        async def twice() -> None:
+            wire = AsyncTransport()
+            try:
+                await wire.send(request(server.url()), MIB)
+                await wire.send(request(server.url()), MIB)
+            finally:
+                await wire.close()
+
+        with pytest.raises(TransportError) as caught:
+            asyncio.run(twice())
+    assert caught.value.outcome == "unknown"
+    assert len(server.heard) == 2
+
+
 def test_many_threads_share_one_transport(server: Server) -> None:
     server.body(b"hi")
     with closing(Transport()) as wire, ThreadPoolExecutor(8) as pool:
@@ -293,8 +506,22 @@ def test_a_port_where_nobody_listens_was_not_reached(kind: str) -> None:
         port = closed.getsockname()[1]
     error = failed(kind, request(f"http://127.0.0.1:{port}/s3cret"))
     assert error.outcome == "not sent"
-    if kind == "sync":
-        assert str(error) == f"127.0.0.1:{port} refuses connections: nothing listens there"
+    assert str(error) == f"127.0.0.1:{port} refuses connections: nothing listens there"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_with_several_addresses_where_nobody_listens_was_not_reached(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as closed:
+        port = closed.getsockname()[1]
+
+    def several(*_: Any, **__: Any) -> Any:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.1", "127.0.0.2")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", several)
+    error = failed(kind, request(f"http://library.example:{port}/s3cret"))
+    assert str(error) == f"library.example:{port} refuses connections: nothing listens there"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -305,8 +532,29 @@ def test_a_host_that_there_is_not_was_not_reached(kind: str, monkeypatch: pytest
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     error = failed(kind, request("http://nowhere.invalid/s3cret"))
     assert error.outcome == "not sent"
-    if kind == "sync":
-        assert "the host nowhere.invalid is not known" in str(error)
+    assert "the host nowhere.invalid is not known" in str(error)
+
+
+def refuse(*_: Any) -> Any:
+    raise ConnectionRefusedError(111, "Connection refused")
+
+
+def strand(*_: Any) -> Any:
+    raise OSError(113, "No route to host")
+
+
+def test_an_error_that_is_being_handled_is_not_taken_for_the_reason() -> None:
+    def unreachable(_: httpx.Request) -> httpx.Response:
+        try:
+            return strand()  # type: ignore[no-any-return]
+        except OSError as error:
+            raise httpx.ConnectError("no way") from error
+
+    try:
+        refuse()
+    except ConnectionRefusedError:
+        error = failed("sync", request("http://library.example/"), inner=httpx.MockTransport(unreachable))
+    assert str(error) == "library.example can't be reached: [Errno 113] No route to host"
 
 
 @pytest.mark.parametrize("kind", KINDS)
