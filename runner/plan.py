@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from . import auth, encoding, pacing, validation
+from . import auth, encoding, ledger, pacing, validation
 from . import batch as batching
 from . import settings as accounts
 from .batch import Command
@@ -53,6 +53,7 @@ class Planner:
         methods: str | Catalog | None,
         check: bool,
         insecure: bool,
+        limits: str | None,
         given: Mapping[str, Any],
     ) -> None:
         self.catalog = methods if isinstance(methods, Catalog) else Catalog(methods)
@@ -66,12 +67,14 @@ class Planner:
             account = accounts.Credentials(self.served.credentials, {})
         else:
             account = accounts.credentials(self.service, given, profile)
-        book = pacing.Book(kept=self.served is None)
+        kept = self.served is None
+        book = pacing.Book(kept, ledger.choose(limits if kept else "memory"), time.monotonic)
         self.session = Session(account, self.method, time.time, _dice, insecure=insecure, book=book)
         self._count = 0
 
     def close(self) -> None:
-        """Stop the sandbox, where there is one."""
+        """Close the limits, and stop the sandbox where there is one."""
+        self.session.book.ledger.close()
         if self.served is not None:
             self.served.close()
             self.served = None
@@ -191,8 +194,9 @@ class Planner:
         method = self.method(f"{name}@{variant}" if variant and self._has(f"{name}@{variant}") else name)
         values = batching.fold(pack.how, pack.commands, halt=pack.halt)
         face = batching.fold(pack.how, [command.shown for command in pack.commands], halt=pack.halt)
+        inside = tuple(command.method for command in pack.commands)
         harmless = all(map(batching.repeatable, pack.commands))
-        return converse(Call(method, name, values, face=face, harmless=harmless), self.session)
+        return converse(Call(method, name, values, face=face, harmless=harmless, inside=inside), self.session)
 
     def _has(self, name: str) -> bool:
         return self.catalog.has(self.service.name, name)
