@@ -20,7 +20,7 @@ State = tuple[float, ...]
 Operation = Callable[..., tuple[State | None, float]]
 
 SLACK = 0.2  # seconds: more than one way differs from another, less than a person notices
-JUMP = 1.0  # a clock that goes back further than threads and processes overtake each other was set
+JUMP = 5.0  # a clock that goes back further than threads and processes overtake each other was set
 SHARE = 0.8  # of a cost window: up to here nobody is slowed down
 UNKNOWN = -1.0
 FOREVER = 1e300  # seconds; any number travels to any store, infinity does not

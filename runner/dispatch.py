@@ -128,9 +128,9 @@ def _admitted(call: Call, session: Session, end: float) -> Generator[Wait, Any, 
     """Wait for the limits: first for the cost of the call, then for its place; no longer than the call may."""
     book, method, who = session.book, call.method, session.credentials.values
     now = session.clock()
-    yield from _pause(book.hold(method, who, now, inside=call.inside, most=end - now), end, session, call)
+    yield from _pause(book.hold(method, who, now, inside=call.inside, most=max(0.0, end - now)), end, session, call)
     now = session.clock()
-    yield from _pause(book.wait(method, who, now, most=end - now), end, session, call)
+    yield from _pause(book.wait(method, who, now, most=max(0.0, end - now)), end, session, call)
 
 
 def _pause(seconds: float, end: float, session: Session, call: Call) -> Generator[Wait, Any, None]:

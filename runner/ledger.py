@@ -10,6 +10,7 @@ import os
 import threading
 import time
 import warnings
+from contextlib import suppress
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -127,20 +128,44 @@ class File:
         self._lock, self._process = threading.Lock(), os.getpid()
         self._open: Any = None
         self._end: Any = None
+        self._failed, self._fault = float("-inf"), ""
         self._work: list[Callable[[bytes | None], bytes]] = []  # not in self, which the connection would keep alive
 
     def turn(self, key: bytes, operation: str, now: float, *numbers: float) -> float:
         """As `Ledger.turn`. Raises LedgerError."""
         import sqlite3
 
-        if self._process != os.getpid():  # a connection, and a lock that a thread held, must not cross a fork
-            self._lock, self._process, self._open = threading.Lock(), os.getpid(), None
-        try:
-            with self._lock:
-                return self._turned(self._open or self._opened(), key, operation, now, numbers)
-        except (sqlite3.Error, OSError) as error:
-            self.close()
-            raise LedgerError(str(getattr(error, "strerror", None) or error)) from None
+        self._come_to_life()
+        began, mended = time.monotonic(), False
+        while True:
+            try:
+                with self._lock:
+                    if self._failed > began:  # while this thread waited for another one, which waited long enough
+                        raise LedgerError(self._fault)
+                    return self._turned(self._open or self._opened(), key, operation, now, numbers)
+            except (sqlite3.Error, OSError) as error:
+                self.close()
+                if mended or not self._damaged(error):
+                    self._fault = str(getattr(error, "strerror", None) or error)
+                    self._failed = time.monotonic()
+                    raise LedgerError(self._fault) from None
+                mended = True
+
+    def _come_to_life(self) -> None:
+        """Begin anew in a child: a connection must not cross a fork, nor a lock that a thread of the parent held."""
+        if self._process != os.getpid():
+            self._lock, self._process, self._open, self._end = threading.Lock(), os.getpid(), None, None
+
+    def _damaged(self, error: Exception) -> bool:
+        """Whether the file is ours and no database any more; then it is taken away."""
+        import sqlite3
+
+        if not self._ours or isinstance(error, (sqlite3.OperationalError, OSError)):
+            return False
+        for end in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                os.unlink(self._path + end)
+        return True
 
     def _turned(self, connection: Any, key: bytes, operation: str, now: float, numbers: tuple[float, ...]) -> float:
         function, answer = OPERATIONS[operation], 0.0
@@ -161,17 +186,14 @@ class File:
     def _opened(self) -> Any:
         import sqlite3
 
-        try:
-            return self._begun()
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError:
-            if not self._ours:
-                raise
-            for end in ("", "-wal", "-shm"):
-                if os.path.exists(self._path + end):
-                    os.unlink(self._path + end)
-            return self._begun()
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._begun()
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:  # SQLite does not wait for what begins a file
+                    raise
+                time.sleep(0.005)
 
     def _begun(self) -> Any:
         import sqlite3
@@ -193,6 +215,7 @@ class File:
 
     def close(self) -> None:
         """Close the file, once nobody writes in it; the next turn opens it again."""
+        self._come_to_life()
         with self._lock:
             if self._end is not None:
                 self._end()
@@ -215,8 +238,8 @@ class Redis:
             self._client = redis.Redis.from_url(
                 url, socket_timeout=SWIFT, socket_connect_timeout=SWIFT, retry=Retry(NoBackoff(), 1)
             )
-        except ValueError as error:
-            raise CallError(f"the limits name no Redis: {error}", hint="write redis://host:port/0") from None
+        except ValueError:  # its text may quote a part of the password
+            raise CallError("the limits name no Redis", hint="write redis://host:port/0") from None
         self._script = self._client.register_script(_LUA)
 
     def turn(self, key: bytes, operation: str, now: float, *numbers: float) -> float:
@@ -228,8 +251,6 @@ class Redis:
             )
         except self._fault as error:
             raise LedgerError(type(error).__name__) from None  # its text may hold the address with a password
-        except OSError as error:
-            raise LedgerError(str(error.strerror)) from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", RunnerWarning)
-            warnings.showwarning = _noted
+            warnings.showwarning = _noted  # type: ignore[assignment]  # it is called with places only
             code = _run(argv)
         console.flush()
     except RunnerError as error:
