@@ -19,7 +19,7 @@ from collections.abc import Callable
 State = tuple[float, ...]
 Operation = Callable[..., tuple[State | None, float]]
 
-SLACK = 0.2  # seconds: more than one way differs from another, less than a person notices
+SLACK = 0.25  # seconds: more than one way differs from another, less than a person notices
 JUMP = 5.0  # a clock that goes back further than threads and processes overtake each other was set
 SHARE = 0.8  # of a cost window: up to here nobody is slowed down
 UNKNOWN = -1.0
@@ -58,6 +58,20 @@ def free(state: State | None, now: float, step: float, burst: float, slack: floa
     """How many places could be taken at once and used at once."""
     since, count, _ = _bucket(state, now, step, slack)
     return state, max(0.0, float((burst - count + max(0.0, now - since - slack) / step) // 1))
+
+
+def opened(state: State | None, now: float) -> tuple[State | None, float]:
+    """When a bucket was last empty, if one drop fell since and no other; else less than nothing."""
+    del now
+    return state, state[0] if state is not None and state[1] == 1 else UNKNOWN
+
+
+def delay(state: State | None, now: float, since: float, seconds: float) -> tuple[State | None, float]:
+    """Move the beginning of a bucket that was empty at `since`: its first drop fell so many seconds later."""
+    del now
+    if state is None or state[0] != since:
+        return state, 0.0
+    return (since + seconds, *state[1:]), 0.0
 
 
 def _bucket(state: State | None, now: float, step: float, slack: float) -> tuple[float, float, float]:
@@ -132,6 +146,8 @@ def _window(state: State | None, now: float, window: float) -> State | None:
     return state if state is not None and -JUMP <= now - state[5] <= window else None
 
 
-OPERATIONS: dict[str, Operation] = {one.__name__: one for one in (take, fill, free, spend, hold, block, due, pace)}
+OPERATIONS: dict[str, Operation] = {
+    one.__name__: one for one in (take, fill, free, opened, delay, spend, hold, block, due, pace)
+}
 MAKING = frozenset({"take", "fill", "spend", "block"})  # the others find nothing where nothing is kept
-READING = frozenset({"free", "due", "pace"})
+READING = frozenset({"free", "opened", "due", "pace"})

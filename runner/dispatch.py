@@ -98,6 +98,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
         reply: Reply | None = None
         try:
             reply = yield Send(made, method.reading.largest)
+            session.book.came(method, session.credentials.values, session.clock())
             return _read(method, reply, session)
         except (ServiceError, TransportError) as error:
             error.method = error.method or method.full_name

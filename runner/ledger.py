@@ -258,7 +258,7 @@ class Redis:
 
 
 _WRITE = "INSERT INTO limits VALUES (?, work(NULL)) ON CONFLICT (key) DO UPDATE SET state = work(state)"
-_STRUCTS = {size: Struct(f"<{size // 8}d") for size in (0, 24, 48)}
+_STRUCTS = {size: Struct(f"<{size // 8}d") for size in (0, 24, 48)}  # nothing, a bucket, a cost window
 
 
 def _packed(state: State) -> bytes:
@@ -266,7 +266,8 @@ def _packed(state: State) -> bytes:
 
 
 def _unpacked(kept: bytes | None) -> State | None:
-    return _STRUCTS[len(kept)].unpack(kept) if kept else None
+    form = _STRUCTS.get(len(kept or b""))
+    return form.unpack(kept) if form and kept else None
 
 
 def _closed(connection: Any, process: int) -> None:
@@ -320,6 +321,15 @@ end
 function does.free(step, burst, slack)
   local since, count = bucket(step, slack)
   return s, max(0, floor(burst - count + max(0, now - since - slack) / step))
+end
+
+function does.opened()
+  return s, s and s[2] == 1 and s[1] or UNKNOWN
+end
+
+function does.delay(since, seconds)
+  if not s or s[1] ~= since then return s, 0 end
+  return {{since + seconds, s[2], s[3]}}, 0
 end
 
 function does.spend(used, before, till, cap, long)

@@ -32,6 +32,8 @@ class Book:
     ledger: Ledger = field(default_factory=Memory)
     steady: Callable[[], float] | None = None
     last: dict[bytes, float] = field(default_factory=dict)
+    left: dict[bytes, float] = field(default_factory=dict)
+    began: dict[bytes, tuple[float, float]] = field(default_factory=dict)
 
     def hold(
         self,
@@ -71,7 +73,27 @@ class Book:
                 key = _key(limit, method, credentials)
                 pause = self.ledger.turn(key, "take", now, 1 / limit.rate, limit.burst, SLACK, most)
                 longest = max(longest, pause)
+                if now - self.left.get(key, -math.inf) > _KEPT:
+                    since = self.ledger.turn(key, "opened", now)
+                    if since != UNKNOWN:
+                        self.began[key] = (since, now)
+                self.left[key] = now + pause
         return longest
+
+    def came(self, method: Method, credentials: Credentials, now: float) -> None:
+        """Learn from the first answer on a new connection when the server began to count.
+
+        The first request takes longer than those after it, which find the connection made. Where it was the first
+        one in an empty bucket, that begins to leak at the server so much later than it does here.
+        """
+        if not self.began:
+            return
+        now = self.steady() if self.steady else now
+        for limit in method.service.limits:
+            key = _key(limit, method, credentials)
+            since, at = self.began.pop(key, (UNKNOWN, now))
+            if since != UNKNOWN:
+                self.ledger.turn(key, "delay", now, since, min(max(0.0, now - at), _LATEST))
 
     def free(self, method: Method, credentials: Credentials, now: float) -> tuple[float, float]:
         """How many requests may leave at once, and how many a second from then on; nothing is taken.
@@ -139,6 +161,8 @@ class Book:
 
 
 _DAY = 86400.0
+_KEPT = 4.0  # seconds for which a connection is surely kept
+_LATEST = 1.0  # seconds: a first answer that takes longer has been worked on
 
 
 def _window(limit: Limit) -> float:

@@ -150,6 +150,16 @@ def test_a_server_that_says_when_it_leaks_knows_better(told: float, pause: float
     assert take(state, 1000.0)[1] == pytest.approx(pause)
 
 
+def test_a_bucket_whose_first_drop_fell_later_leaks_later() -> None:
+    assert bucket.opened(None, 1000.0)[1] == bucket.opened(taken(2), 1000.0)[1] == UNKNOWN
+    first = taken(1)
+    assert bucket.opened(first, 1000.0)[1] == 1000.0
+    assert bucket.delay(None, 1000.4, 1000.0, 0.4)[0] is None
+    assert bucket.delay(first, 1000.4, 999.0, 0.4)[0] == first
+    state, _ = bucket.delay(taken(6), 1000.4, 1000.0, 0.4)
+    assert 1000.4 + take(state, 1000.4)[1] == pytest.approx(1000 + 0.4 + SLACK + 2 * STEP)
+
+
 def spend(
     state: State | None, used: float, now: float = 1000.0, until: float = 1300.0, before: float = UNKNOWN
 ) -> State | None:

@@ -187,6 +187,25 @@ print(kept.turn({KEY!r}, "free", 1000.0, {STEP}, {BURST}, {SLACK}))
     assert outputs(processes) == ["17.0\n", "17.0\n", "18.0\n"]
 
 
+def test_what_was_opened_before_a_fork_is_left_to_the_parent(path: str) -> None:
+    with closing(File(path, ours=False)) as kept:
+        take(kept)
+        parents, kept._process = kept._open, -1
+        assert take(kept) == 0.0
+        assert kept._open is not parents
+        ledger._closed(parents, -1)
+        assert parents.execute("SELECT count(*) FROM limits").fetchone() == (1,)
+
+
+def test_a_row_that_holds_something_else_is_begun_anew(path: str) -> None:
+    with closing(File(path, ours=False)) as kept:
+        take(kept)
+        kept._open.execute("UPDATE limits SET state = x'00'")
+        assert free(kept) == 20.0
+        take(kept)
+        assert free(kept) == 19.0
+
+
 def test_the_file_is_its_owners_alone_and_holds_no_secret(path: str, catalog: Catalog) -> None:
     method = catalog.method("library", "book.get")
     with closing(choose(path)) as kept:
@@ -472,6 +491,8 @@ NUMBERS = {
     "take": st.tuples(st.just(0.5), st.just(5.0), st.just(0.2), st.sampled_from([0.5, FOREVER])),
     "fill": st.tuples(st.just(0.5), st.just(5.0), st.just(0.2), st.sampled_from([0.0, 0.3, FOREVER])),
     "free": st.tuples(st.just(0.5), st.just(5.0), st.just(0.2)),
+    "opened": st.tuples(),
+    "delay": st.tuples(st.just(1000.0), st.floats(0, 1)),
     "spend": st.tuples(SECONDS, st.one_of(st.just(UNKNOWN), SECONDS), SECONDS, st.just(480.0), st.just(600.0)),
     "hold": st.tuples(st.integers(1, 50), st.just(600.0), st.sampled_from([30.0, FOREVER])),
     "block": st.tuples(st.one_of(st.just(UNKNOWN), SECONDS), st.just(480.0), st.just(600.0)),
@@ -486,7 +507,7 @@ def turns(*names: str) -> Any:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.one_of(turns("take", "fill", "free"), turns("spend", "hold", "block", "due", "pace")))
+@given(st.one_of(turns("take", "fill", "free", "opened", "delay"), turns("spend", "hold", "block", "due", "pace")))
 def test_a_redis_counts_as_this_process_does(shared: Redis, steps: list[Any]) -> None:
     """The same script, but for the clock, which is given here with the numbers."""
     script = shared._client.register_script(ledger._LUA.replace("redis.call('TIME')", "{ARGV[#ARGV], 0}"))

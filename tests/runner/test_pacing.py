@@ -54,6 +54,35 @@ def test_another_service_has_a_bucket_of_its_own(read: Method) -> None:
     assert book.wait(other, ACCOUNT, 1000.0) == 0.0
 
 
+def edge(book: Book, read: Method, now: float) -> float:
+    """When the next call may go, of a bucket that is full."""
+    while not (pause := book.wait(read, ACCOUNT, now)):
+        pass
+    return now + pause
+
+
+@pytest.mark.parametrize(("answered", "late"), [(1000.0, 0.0), (1000.6, 0.6), (1013.0, 1.0), (990.0, 0.0)])
+def test_a_first_call_that_had_to_connect_moves_the_bucket(read: Method, answered: float, late: float) -> None:
+    book = Book()
+    book.wait(read, ACCOUNT, 1000.0)
+    book.wait(read, ACCOUNT, 1000.1)
+    book.came(read, ACCOUNT, answered)
+    book.came(read, ACCOUNT, 2000.0)
+    assert edge(book, read, 1000.2) == pytest.approx(1000 + late + SLACK + 0.1)
+
+
+def test_only_the_first_call_in_an_empty_bucket_moves_it(read: Method) -> None:
+    ours, other = Book(), Book(steady=lambda: 1000.1)
+    other.ledger = ours.ledger
+    for book in (ours, other):
+        book.wait(read, ACCOUNT, 1000.0)
+        book.came(read, ACCOUNT, 1000.0)
+    ours.wait(read, ACCOUNT, 1003.9)
+    assert ours.began == other.began == {}
+    ours.wait(read, ACCOUNT, 1008.0)
+    assert len(ours.began) == 1
+
+
 def test_who_would_wait_too_long_takes_no_place(read: Method) -> None:
     book = Book()
     for _ in range(30):
