@@ -32,6 +32,7 @@ class Book:
     ledger: Ledger = field(default_factory=Memory)
     steady: Callable[[], float] | None = None
     last: dict[bytes, float] = field(default_factory=dict)
+    slowed: set[bytes] = field(default_factory=set)
     left: dict[bytes, float] = field(default_factory=dict)
     began: dict[bytes, tuple[float, float]] = field(default_factory=dict)
 
@@ -56,7 +57,10 @@ class Book:
             for limit in method.service.limits:
                 if limit.cost:
                     key = _key(limit, method, credentials, one)
-                    longest = max(longest, self.ledger.turn(key, "hold", now, calls, _window(limit), most))
+                    pause = self.ledger.turn(key, "hold", now, calls, _window(limit), most)
+                    longest = max(longest, pause)
+                    if pause:
+                        self.slowed.add(key)
         return longest
 
     def wait(self, method: Method, credentials: Credentials, now: float, *, most: float = FOREVER) -> float:
@@ -124,7 +128,8 @@ class Book:
             key = _key(limit, method, credentials)
             before = self.last.get(key, UNKNOWN)
             self.last[key] = used
-            if max(used, before) >= SHARE * limit.cap:  # `before`, for one that has just been set free
+            if max(used, before) >= SHARE * limit.cap or key in self.slowed:  # the latter may just have been set free
+                self.slowed.discard(key)
                 until = query.search(limit.until, body) if limit.until else None
                 known = isinstance(until, (int, float)) and math.isfinite(until)
                 end = min(float(until or 0), now + _window(limit)) if known else now + (limit.window or limit.cap)
@@ -200,7 +205,7 @@ def again(  # noqa: PLR0913 - each of them decides
     told = _told(method, error, reply, now)
     if told is not None:
         return told
-    return min(retry.max, retry.base * retry.factor ** (attempt - 1)) * dice()
+    return min(retry.max, retry.base * retry.factor ** min(attempt - 1, 64)) * dice()
 
 
 def _reason(error: RunnerError) -> str:

@@ -153,6 +153,20 @@ def test_a_window_is_told_of_again_when_there_is_room_in_it(read: Method) -> Non
     assert [book.hold(read, ACCOUNT, 1031.0) for _ in range(3)] == [0.0, 0.0, 0.0]
 
 
+def test_who_was_slowed_down_by_others_tells_all_when_there_is_room_again(read: Method) -> None:
+    ours, other = Book(), Book()
+    other.ledger = ours.ledger
+    other.note(read, ACCOUNT, {"cost": {"seconds": 60, "free_at": 1030}}, 1000.0)
+    assert ours.hold(read, ACCOUNT, 1000.0) == 30.0
+    ours.note(read, ACCOUNT, {"cost": {"seconds": 3, "free_at": 1090}}, 1031.0)
+    assert [other.hold(read, ACCOUNT, 1031.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+def test_even_the_thousandth_try_has_a_pause(read: Method) -> None:
+    method = replace(read, service=replace(read.service, retry=replace(read.service.retry, tries=5000)))
+    assert again(method, TransportError("lost"), None, 4000, 0.0, lambda: 1.0, harmless=True) == 10.0
+
+
 @pytest.mark.parametrize("cost", [{"seconds": 47.9}, {"seconds": "60"}, {"seconds": math.nan}, {}, None])
 def test_a_share_that_is_not_used_up_holds_nobody(read: Method, cost: Any) -> None:
     book = Book()
