@@ -4,7 +4,9 @@ The map, from the ground up; a module imports only from the lines above its own:
 
     errors                              everything that can go wrong, by who must act
     document  template  query  folders  texts of YAML, of addresses, of answers; places on the disk
+    bucket                              the arithmetic of limits
     spec  index                         a service and a method as frozen values; the compiled catalogue
+    ledger                              what is used of the limits: in this process, on this machine, in Redis
     precheck  validation  encoding      values against a schema; values as they are written
     catalog  settings  arguments  request  response  pacing  output
     auth  paging  batch  transport
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         MissingCredentials,
         Problem,
         RunnerError,
+        RunnerWarning,
         ServiceError,
         SpecError,
         TransportError,
@@ -49,6 +52,7 @@ __all__ = [
     "Request",
     "Result",
     "RunnerError",
+    "RunnerWarning",
     "ServiceError",
     "SpecError",
     "TransportError",

@@ -73,6 +73,9 @@ class Client:
     environment and the profile. `sandbox` takes the service on this machine instead: True for the user's own
     one, or the path of its file. `methods` is one more folder of YAML files, `check=False` sends any input,
     `insecure` lets credentials travel without TLS, `timeout` is in seconds. `transport` is an httpx transport.
+    `limits` says who shares the limits of the service: None all programs of this machine, through a file in the
+    user's state folder; a path those that name the same file; `redis://host:port/0` those that name the same
+    Redis; `memory` the threads of this client.
     """
 
     def __init__(  # noqa: PLR0913
@@ -86,6 +89,7 @@ class Client:
         transport: Any = None,
         check: bool = True,
         insecure: bool = False,
+        limits: str | None = None,
         **credentials: Any,
     ) -> None:
         self._planner = Planner(
@@ -95,6 +99,7 @@ class Client:
             methods=methods,
             check=check,
             insecure=insecure,
+            limits=limits,
             given=credentials,
         )
         self._timeout, self._inner = timeout, transport
@@ -254,6 +259,7 @@ class AsyncClient:
         transport: Any = None,
         check: bool = True,
         insecure: bool = False,
+        limits: str | None = None,
         **credentials: Any,
     ) -> None:
         self._planner = Planner(
@@ -263,6 +269,7 @@ class AsyncClient:
             methods=methods,
             check=check,
             insecure=insecure,
+            limits=limits,
             given=credentials,
         )
         self._timeout, self._inner = timeout, transport

@@ -44,7 +44,7 @@ class Call:
     """A call that has passed the check: the method, its name as it was spelt, its values, where it follows to.
 
     `face` are the values as people may see them, where that is not told by the method's own params; `harmless`
-    says that it may be made twice, whatever its method says.
+    says that it may be made twice, whatever its method says; `inside` are the methods of the calls that it carries.
     """
 
     method: Method
@@ -53,6 +53,7 @@ class Call:
     follow: str = field(default="", repr=False)
     face: Mapping[str, Any] | None = field(default=None, repr=False)
     harmless: bool = False
+    inside: tuple[Method, ...] = ()
 
 
 @dataclass(slots=True)
@@ -110,10 +111,13 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
         if scheme.first and not kept:
             kept = yield from _sign_in(method, scheme, session)
         made = prepare(call, session, scheme, kept)
-        yield from _pause(session.book.wait(method, session.credentials.values, session.clock()), end, session, call)
+        yield from _admitted(call, session, end)
+        if attempt == 1:  # waiting for its turn takes nothing away from a call's time
+            end = session.clock() + retry.deadline
         reply: Reply | None = None
         try:
             reply = yield Send(made, method.reading.largest)
+            session.book.came(method, session.credentials.values, session.clock())
             return _read(method, reply, session)
         except (ServiceError, TransportError) as error:
             error.method = error.method or method.full_name
@@ -124,6 +128,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
                     if session.kept.get(scheme.name) is kept:  # another thread may have signed in since
                         del session.kept[scheme.name]
                 continue
+            session.book.refused(method, session.credentials.values, error, session.clock(), reply)
             now, harmless = session.clock(), call.harmless or method.repeatable(call.values)
             pause = pacing.again(method, error, reply, attempt, now, session.dice, harmless=harmless)
             if pause is None or session.clock() + pause > end:
@@ -139,14 +144,25 @@ def _read(method: Method, reply: Reply | None, session: Session) -> Result:
     return result
 
 
+def _admitted(call: Call, session: Session, end: float) -> Generator[Wait, Any, None]:
+    """Wait for the limits: first for the cost of the call, then for its place; no longer than the call may."""
+    book, method, who = session.book, call.method, session.credentials.values
+    now = session.clock()
+    yield from _pause(book.hold(method, who, now, inside=call.inside, most=max(0.0, end - now)), end, session, call)
+    now = session.clock()
+    yield from _pause(book.wait(method, who, now, most=max(0.0, end - now)), end, session, call)
+
+
 def _pause(seconds: float, end: float, session: Session, call: Call) -> Generator[Wait, Any, None]:
     """Wait for the limits, unless that would take longer than the call may."""
     if seconds <= 0:
         return
+    title = call.method.service.title
     if session.clock() + seconds > end:
-        message = f"the limits of {call.method.service.title} would hold this call for {seconds:.0f} s"
-        raise LimitExceeded(message, kind="rate_limit", rejected=True, method=call.method.full_name)
-    yield Wait(seconds, f"the limits of {call.method.service.title}")
+        message = f"the limits of {title} would hold this call for {seconds:.0f} s"
+        hint = "other programs may be calling; try again later, or ask for less at a time"
+        raise LimitExceeded(message, kind="rate_limit", rejected=True, method=call.method.full_name, hint=hint)
+    yield Wait(seconds, f"the limits of {title}")
 
 
 def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Send | Wait, Reply | None, Json]:

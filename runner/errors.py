@@ -192,6 +192,10 @@ class TransportError(RunnerError):
         return {**super().as_dict(), "outcome": self.outcome, "status": self.status}
 
 
+class RunnerWarning(RuntimeWarning):
+    """Something works less well than it should; no call fails for it."""
+
+
 REFUSALS: dict[str, type[ServiceError]] = {
     "auth": AuthError,
     "forbidden": AuthError,

@@ -3,88 +3,181 @@
 from __future__ import annotations
 
 import math
-import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import query
+from . import ledger, query
+from .bucket import FOREVER, SHARE, SLACK, UNKNOWN
 from .errors import LimitExceeded, RunnerError, ServiceError, TransportError
+from .ledger import Ledger, Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from .response import Reply
     from .spec import Limit, Method
 
-
-def reserve(level: float, elapsed: float, rate: float, burst: float) -> tuple[float, float]:
-    """Take one drop from a leaky bucket.
-
-    `level` drops lay in it `elapsed` seconds ago; it drains `rate` drops a second and holds `burst`.
-    Returns the new level, and the seconds to wait before the drop may fall.
-    """
-    level = max(0.0, level - max(0.0, elapsed) * rate) + 1
-    return level, max(0.0, (level - burst) / rate)
+Credentials = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Book:
-    """What has been used of each limit, for all threads of one client. Times are Unix seconds.
+    """What has been used of each limit, in a ledger that may be that of the whole machine. `now` is Unix seconds.
 
-    A book that is not `kept` holds nobody up: a service on this machine has no limits to spare.
+    A book that is not `kept` holds nobody up: a service on this machine has no limits to spare. Buckets go by
+    the `steady` clock where there is one: it is the same for all processes and nobody sets it.
     """
 
     kept: bool = True
-    levels: dict[tuple[object, ...], tuple[float, float]] = field(default_factory=dict)
-    blocked: dict[tuple[object, ...], float] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    ledger: Ledger = field(default_factory=Memory)
+    steady: Callable[[], float] | None = None
+    last: dict[bytes, float] = field(default_factory=dict)
+    slowed: set[bytes] = field(default_factory=set)
+    left: dict[bytes, float] = field(default_factory=dict)
+    began: dict[bytes, tuple[float, float]] = field(default_factory=dict)
 
-    def wait(self, method: Method, credentials: Mapping[str, Any], now: float) -> float:
-        """Take a place in every bucket of a call; the seconds until the call may go."""
+    def hold(
+        self,
+        method: Method,
+        credentials: Credentials,
+        now: float,
+        *,
+        inside: Iterable[Method] = (),
+        most: float = FOREVER,
+    ) -> float:
+        """Take a turn in the cost windows of a call and of the calls `inside` it; the seconds until it comes.
+
+        It comes before the place in the buckets, which is not to be taken long before it is used. No turn is
+        taken where the seconds would be more than `most`.
+        """
         longest = 0.0
         if not self.kept:
             return longest
-        with self.lock:
+        for one, calls in Counter(other.name for other in inside).items() if inside else ((method.name, 1),):
             for limit in method.service.limits:
-                key = _key(limit, method, credentials)
-                if limit.rate:
-                    level, since = self.levels.get(key, (0.0, now))
-                    level, pause = reserve(level, now - since, limit.rate, limit.burst)
-                    self.levels[key] = (level, now)
-                else:
-                    pause = self.blocked.get(key, now) - now
-                longest = max(longest, pause)
+                if limit.cost:
+                    key = _key(limit, method, credentials, one)
+                    pause = self.ledger.turn(key, "hold", now, calls, _window(limit), most)
+                    longest = max(longest, pause)
+                    if pause:
+                        self.slowed.add(key)
         return longest
 
-    def free(self, method: Method, credentials: Mapping[str, Any], now: float) -> tuple[float, float]:
-        """How many requests may leave at once, and how many a second; infinite where nothing limits them."""
-        free = rate = math.inf
-        with self.lock:
-            for limit in method.service.limits if self.kept else ():
-                if limit.rate:
-                    level, since = self.levels.get(_key(limit, method, credentials), (0.0, now))
-                    free = min(free, limit.burst - max(0.0, level - (now - since) * limit.rate))
-                    rate = min(rate, limit.rate)
-        return free, rate
+    def wait(self, method: Method, credentials: Credentials, now: float, *, most: float = FOREVER) -> float:
+        """Take a place in every bucket of a call; the seconds until the call may go.
 
-    def note(self, method: Method, credentials: Mapping[str, Any], body: Any, now: float) -> None:
-        """Remember what an answer says of the cost windows: a method that used its share waits for the next."""
+        No place is taken in a bucket where the seconds would be more than `most`: who gives up leaves no gap.
+        """
+        longest = 0.0
+        if not self.kept:
+            return longest
+        now = self.steady() if self.steady else now
         for limit in method.service.limits:
+            if limit.rate:
+                key = _key(limit, method, credentials)
+                pause = self.ledger.turn(key, "take", now, 1 / limit.rate, limit.burst, SLACK, most)
+                longest = max(longest, pause)
+                if now - self.left.get(key, -math.inf) > _KEPT:
+                    since = self.ledger.turn(key, "opened", now)
+                    if since != UNKNOWN:
+                        self.began[key] = (since, now)
+                self.left[key] = now + pause
+        return longest
+
+    def came(self, method: Method, credentials: Credentials, now: float) -> None:
+        """Learn from the first answer on a new connection when the server began to count.
+
+        The first request takes longer than those after it, which find the connection made. Where it was the first
+        one in an empty bucket, that begins to leak at the server so much later than it does here.
+        """
+        if not self.began:
+            return
+        now = self.steady() if self.steady else now
+        for limit in method.service.limits:
+            key = _key(limit, method, credentials)
+            since, at = self.began.pop(key, (UNKNOWN, now))
+            if since != UNKNOWN:
+                self.ledger.turn(key, "delay", now, since, min(max(0.0, now - at), _LATEST))
+
+    def free(self, method: Method, credentials: Credentials, now: float) -> tuple[float, float]:
+        """How many requests may leave at once, and how many a second from then on; nothing is taken.
+
+        Both are infinite where nothing limits.
+        """
+        most, rate = math.inf, math.inf
+        steady = self.steady() if self.steady else now
+        for limit in method.service.limits if self.kept else ():
+            key = _key(limit, method, credentials)
+            if limit.rate:
+                most = min(most, self.ledger.turn(key, "free", steady, 1 / limit.rate, limit.burst, SLACK))
+                rate = min(rate, limit.rate)
+            elif pace := self.ledger.turn(key, "pace", now, _window(limit)):
+                most = min(most, 0.0 if self.ledger.turn(key, "due", now, _window(limit)) else 1.0)
+                rate = min(rate, 1 / pace)
+        return most, rate
+
+    def note(self, method: Method, credentials: Credentials, body: Any, now: float) -> None:
+        """Remember what an answer says of the cost windows: who nears a cap is slowed down before it is reached.
+
+        `body` is a whole answer, or what a batch tells of one call in the shape of a whole answer.
+        """
+        for limit in method.service.limits if self.kept else ():
             used = query.search(limit.cost, body) if limit.cost else None
-            if isinstance(used, (int, float)) and used >= limit.cap:
+            if not isinstance(used, (int, float)) or not math.isfinite(used):
+                continue
+            key = _key(limit, method, credentials)
+            before = self.last.get(key, UNKNOWN)
+            self.last[key] = used
+            if max(used, before) >= SHARE * limit.cap or key in self.slowed:  # the latter may just have been set free
+                self.slowed.discard(key)
                 until = query.search(limit.until, body) if limit.until else None
-                with self.lock:
-                    end = float(until) if isinstance(until, (int, float)) else now + limit.cap
-                    self.blocked[_key(limit, method, credentials)] = end
+                known = isinstance(until, (int, float)) and math.isfinite(until)
+                end = min(float(until or 0), now + _window(limit)) if known else now + (limit.window or limit.cap)
+                self.ledger.turn(key, "spend", now, used, before, end, limit.cap, _window(limit))
+
+    def refused(
+        self,
+        method: Method,
+        credentials: Credentials,
+        error: RunnerError,
+        now: float,
+        reply: Reply | None = None,
+    ) -> None:
+        """Learn from a refusal that a limit is used up, by whomever; other errors teach nothing.
+
+        One whose code is declared with `until` is that of a cost window, where the service has one: its method is
+        held until then. Any other one says that the buckets are full.
+        """
+        if not self.kept or not isinstance(error, LimitExceeded) or not (error.code or error.status):
+            return
+        limits = method.service.limits
+        known = method.refusal(error.code, error.status)
+        costs = [limit for limit in limits if limit.cost] if known and known.until else []
+        told = _told(method, error, reply, now)
+        steady = self.steady() if self.steady else now
+        for limit in costs or limits:
+            key = _key(limit, method, credentials)
+            if limit.cost and costs:
+                until = UNKNOWN if told is None else now + min(told, _window(limit))
+                self.ledger.turn(key, "block", now, until, limit.cap, _window(limit))
+            elif limit.rate:
+                pause = FOREVER if told is None else told
+                self.ledger.turn(key, "fill", steady, 1 / limit.rate, limit.burst, SLACK, pause)
 
 
-def _key(limit: Limit, method: Method, credentials: Mapping[str, Any]) -> tuple[object, ...]:
-    return (
-        limit.cost,
-        limit.rate,
-        limit.burst,
-        *(method.name if name == "method" else credentials.get(name) for name in limit.per),
-    )
+_DAY = 86400.0
+_KEPT = 4.0  # seconds for which a connection is surely kept
+_LATEST = 1.0  # seconds: a first answer that takes longer has been worked on
+
+
+def _window(limit: Limit) -> float:
+    """The longest time for which a cost window says anything."""
+    return limit.window or (_DAY if limit.until else limit.cap)
+
+
+def _key(limit: Limit, method: Method, credentials: Credentials, name: str = "") -> bytes:
+    who = ((name or method.name) if one == "method" else credentials.get(one) for one in limit.per)
+    return ledger.key((method.service.name, limit.cost, limit.rate, limit.burst, *who))
 
 
 def again(  # noqa: PLR0913 - each of them decides
@@ -112,7 +205,7 @@ def again(  # noqa: PLR0913 - each of them decides
     told = _told(method, error, reply, now)
     if told is not None:
         return told
-    return min(retry.max, retry.base * retry.factor ** (attempt - 1)) * dice()
+    return min(retry.max, retry.base * retry.factor ** min(attempt - 1, 64)) * dice()
 
 
 def _reason(error: RunnerError) -> str:

@@ -121,9 +121,12 @@ def _sent(pack: Pack, session: Session) -> Outcomes:
     if pack.how is None or pack.alone:
         return [result]
     found: list[Outcome] = list(batching.unfold(pack.how, pack.commands, result, halt=pack.halt))
-    for command, one in zip(pack.commands, found, strict=True):
-        if not isinstance(one, RunnerError):
-            session.book.note(command.method, session.credentials.values, one.meta, session.clock())
+    who, now = session.credentials.values, session.clock()
+    for one, outcome in zip(pack.commands, found, strict=True):
+        if isinstance(outcome, RunnerError):
+            session.book.refused(one.method, who, outcome, now)
+        else:
+            session.book.note(one.method, who, outcome.meta, now)
     return found
 
 
@@ -154,4 +157,5 @@ def _whole(pack: Pack, session: Session) -> Call:
     method = session.find(f"{name}@{variant}" if variant and session.has(f"{name}@{variant}") else name)
     values = batching.fold(pack.how, pack.commands, halt=pack.halt)
     face = batching.fold(pack.how, [one.shown for one in pack.commands], halt=pack.halt)
-    return Call(method, name, values, face=face, harmless=pack.harmless)
+    inside = tuple(one.method for one in pack.commands)
+    return Call(method, name, values, face=face, harmless=pack.harmless, inside=inside)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import encoding, pacing, validation
+from . import encoding, ledger, pacing, validation
 from . import pack as packing
 from . import settings as accounts
 from .catalog import Catalog
@@ -50,6 +50,7 @@ class Planner:
         methods: str | Catalog | None,
         check: bool,
         insecure: bool,
+        limits: str | None,
         given: Mapping[str, Any],
     ) -> None:
         self.catalog = methods if isinstance(methods, Catalog) else Catalog(methods)
@@ -63,12 +64,14 @@ class Planner:
             account = accounts.Credentials(self.served.credentials, {})
         else:
             account = accounts.credentials(self.service, given, profile)
-        book = pacing.Book(kept=self.served is None)
+        kept = self.served is None
+        book = pacing.Book(kept, ledger.choose(limits if kept else "memory"), time.monotonic)
         self.session = Session(account, self.method, self._has, time.time, _dice, insecure=insecure, book=book)
         self._count = 0
 
     def close(self) -> None:
-        """Stop the sandbox, where there is one."""
+        """Close the limits, and stop the sandbox where there is one."""
+        self.session.book.ledger.close()
         if self.served is not None:
             self.served.close()
             self.served = None

@@ -154,7 +154,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A bucket (`rate` drops a second, `burst` drops) or a cost window (`cost` up to `cap` seconds)."""
+    """A bucket (`rate` drops a second, `burst` drops) or a cost window (`cost` up to `cap` seconds in `window`)."""
 
     per: tuple[str, ...]
     rate: float = 0.0
@@ -162,6 +162,7 @@ class Limit:
     cost: str = ""
     until: str = ""
     cap: float = 0.0
+    window: float = 0.0
 
     @classmethod
     def read(cls, block: Json) -> Limit:
@@ -174,6 +175,7 @@ class Limit:
             cost=block.get("cost", ""),
             until=block.get("until", ""),
             cap=seconds(block["cap"]) if "cap" in block else 0.0,
+            window=seconds(block["window"]) if "window" in block else 0.0,
         )
 
 

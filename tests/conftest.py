@@ -180,6 +180,7 @@ def async_library(
         client = AsyncClient("library", methods=catalog, transport=async_wire, **words)
         monkeypatch.setattr("asyncio.sleep", clock.doze)
         client._planner.session.clock, client._planner.session.dice = clock, lambda: 1.0
+        client._planner.session.book.steady = clock
         return client
 
     return make
@@ -188,6 +189,7 @@ def async_library(
 def still(client: Client, clock: Clock) -> Client:
     """The client with a clock that never waits and dice that always fall alike."""
     client._planner.session.clock, client._planner.session.dice = clock, lambda: 1.0
+    client._planner.session.book.steady = clock
     client._sleep = clock.sleep
     return client
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
-from ..errors import CallError, RunnerError, UnknownMethod, nearest
+from ..errors import CallError, RunnerError, RunnerWarning, UnknownMethod, nearest
 from . import console
 from .quick import COMMANDS, RESERVED
 from .words import SWITCHES, Line, catalog, general
@@ -18,7 +19,10 @@ def main(argv: list[str]) -> int:
     """Run a line and give its exit code. No error leaves as a traceback but one of ours."""
     as_json = _wants_json(argv)
     try:
-        code = _run(argv)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", RunnerWarning)
+            warnings.showwarning = _noted  # type: ignore[assignment]  # it is called with places only
+            code = _run(argv)
         console.flush()
     except RunnerError as error:
         return console.fail(error, as_json=as_json)
@@ -33,6 +37,11 @@ def main(argv: list[str]) -> int:
         bug = RunnerError(f"this is a bug in declarest: {type(error).__name__}: {error}", hint=hint)
         return console.fail(bug, as_json=as_json)
     return code
+
+
+def _noted(message: Warning | str, *_: object) -> None:
+    """Say a warning as everything else is said, without the line of the source that gave it."""
+    console.warn([str(message)])
 
 
 def _wants_json(argv: list[str]) -> bool:

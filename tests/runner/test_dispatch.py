@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runner import AuthError, LimitExceeded, ServiceError, TransportError
+from runner.bucket import SLACK
 from runner.dispatch import Call, Send, Session, Wait, converse, prepare
 from runner.response import Reply
 from runner.settings import SOURCES, Credentials
@@ -66,12 +67,13 @@ def test_the_largest_answer_is_what_the_method_says(catalog: Catalog, session: S
         assert step.largest == largest
 
 
-def test_slow_down_is_obeyed(catalog: Catalog, session: Session) -> None:
+def test_slow_down_is_obeyed(catalog: Catalog, session: Session, clock: Clock) -> None:
     steps = converse(call(catalog, "book.lend", id=1), session)
     next(steps)
     step = steps.send(HURRY)
     assert isinstance(step, Wait)
     assert step.seconds == 3.0
+    clock.sleep(step.seconds)
     assert sent(steps.send(None)) == "book.lend"
     assert over(steps, OK) == 7
 
@@ -108,7 +110,7 @@ def test_a_full_bucket_waits_before_the_first_send(catalog: Catalog, session: Se
     steps = converse(call(catalog, "book.get", id=1), session)
     step = next(steps)
     assert isinstance(step, Wait)
-    assert step.seconds == pytest.approx(0.1)
+    assert step.seconds == pytest.approx(0.1 + SLACK)
     assert sent(steps.send(None)) == "books/1"
 
 
@@ -116,10 +118,79 @@ def test_a_limit_that_would_outlast_the_deadline_refuses_before_anything_is_sent
     catalog: Catalog, session: Session
 ) -> None:
     method = catalog.method("library", "book.get")
-    session.book.note(method, session.credentials.values, {"cost": {"seconds": 60, "free_at": 1_000_121}}, 0.0)
+    cost = {"cost": {"seconds": 60, "free_at": 1_000_121}}
+    session.book.note(method, session.credentials.values, cost, session.clock())
     with pytest.raises(LimitExceeded, match="would hold this call for 121 s") as caught:
         next(converse(call(catalog, "book.get", id=1), session))
     assert caught.value.rejected
+
+
+def test_the_wait_for_its_turn_takes_nothing_away_from_the_time_for_repeats(
+    catalog: Catalog, session: Session, clock: Clock
+) -> None:
+    for _ in range(20 + 1100):
+        session.book.wait(catalog.method("library", "ping"), session.credentials.values, session.clock())
+    steps = converse(call(catalog, "book.lend", id=1), session)
+    turn = next(steps)
+    assert isinstance(turn, Wait)
+    assert turn.seconds == pytest.approx(110.1 + SLACK)
+    clock.sleep(turn.seconds)
+    next(steps)
+    clock.sleep(110)
+    step = steps.send(HURRY)
+    assert isinstance(step, Wait)
+    assert step.seconds == 3.0
+
+
+def test_a_call_that_can_not_have_its_turn_in_time_takes_no_place(catalog: Catalog, session: Session) -> None:
+    ping = catalog.method("library", "ping")
+    while session.book.wait(ping, session.credentials.values, session.clock(), most=120) <= 120:
+        pass
+    for _ in range(1000):
+        with pytest.raises(LimitExceeded, match=r"hold this call for 120 s; other programs"):
+            next(converse(call(catalog, "ping"), session))
+    assert session.book.wait(ping, session.credentials.values, session.clock()) < 120.2
+
+
+def test_a_refusal_slows_down_everybody(catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.lend", id=1), session)
+    next(steps)
+    assert isinstance(steps.send(Reply(429, {}, b"{}")), Wait)
+    step = next(converse(call(catalog, "ping"), session))
+    assert isinstance(step, Wait)
+    assert step.seconds == pytest.approx(0.1 + SLACK)
+
+
+def test_a_refusal_for_the_cost_holds_its_method_alone(catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.lend", id=1), session)
+    next(steps)
+    step = steps.send(Reply(429, {}, b'{"fault": {"code": "FULL", "until": 1000030}}'))
+    assert isinstance(step, Wait)
+    assert step.seconds == 30.0
+    other = next(converse(call(catalog, "book.lend", id=2), session))
+    assert isinstance(other, Wait)
+    assert other.seconds == 30.0
+    assert sent(next(converse(call(catalog, "ping"), session))) == "ping"
+
+
+def test_a_refusal_for_longer_than_a_call_may_take_is_an_error_at_once(catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.lend", id=1), session)
+    next(steps)
+    with pytest.raises(LimitExceeded) as caught:
+        steps.send(Reply(429, {}, b'{"fault": {"code": "FULL", "until": 1000121}}'))
+    assert (caught.value.code, caught.value.exit_code) == ("FULL", 6)
+    with pytest.raises(LimitExceeded, match="would hold this call for 121 s"):
+        next(converse(call(catalog, "book.lend", id=1), session))
+
+
+def test_what_a_call_carries_inside_waits_for_its_own_windows(catalog: Catalog, session: Session) -> None:
+    lend, batch = catalog.method("library", "book.lend"), catalog.method("library", "batch")
+    cost = {"cost": {"seconds": 60, "free_at": 1_000_030}}
+    session.book.note(lend, session.credentials.values, cost, session.clock())
+    step = next(converse(Call(batch, "batch", {"calls": {}}, inside=(lend, lend)), session))
+    assert isinstance(step, Wait)
+    assert step.seconds == 30.0
+    assert sent(next(converse(Call(batch, "batch", {"calls": {}}), session))) == "batch"
 
 
 def test_what_an_answer_cost_holds_the_next_call(catalog: Catalog, session: Session) -> None:

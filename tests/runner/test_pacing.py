@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import LimitExceeded, ServiceError, TransportError, pacing
-from runner.pacing import Book, again, reserve
+from runner import LimitExceeded, ServiceError, TransportError
+from runner.bucket import SLACK
+from runner.pacing import Book, again
 from runner.response import Reply
 from runner.spec import Limit
 
@@ -29,26 +31,11 @@ def write(catalog: Catalog) -> Method:
     return catalog.method("library", "book.lend")
 
 
-@pytest.mark.parametrize(
-    ("level", "elapsed", "expected"),
-    [
-        (0.0, 0.0, (1.0, 0.0)),
-        (1.0, 0.0, (2.0, 0.0)),
-        (2.0, 0.0, (3.0, 0.5)),
-        (3.0, 0.5, (3.0, 0.5)),
-        (5.0, 100.0, (1.0, 0.0)),
-        (2.0, -5.0, (3.0, 0.5)),
-    ],
-)
-def test_a_bucket_takes_a_drop(level: float, elapsed: float, expected: tuple[float, float]) -> None:
-    assert reserve(level, elapsed, rate=2.0, burst=2.0) == expected
-
-
 def test_a_full_bucket_makes_each_next_call_wait_longer(read: Method) -> None:
     book = Book()
     waits = [book.wait(read, ACCOUNT, 1000.0) for _ in range(23)]
     assert waits[:20] == [0.0] * 20
-    assert waits[20:] == pytest.approx([0.1, 0.2, 0.3])
+    assert waits[20:] == pytest.approx([SLACK + 0.1, SLACK + 0.2, SLACK + 0.3])
     assert book.wait(read, ACCOUNT, 1010.0) == 0.0
 
 
@@ -59,28 +46,191 @@ def test_another_account_has_a_bucket_of_its_own(read: Method) -> None:
     assert book.wait(read, {"host": "other.example"}, 1000.0) == 0.0
 
 
+def test_another_service_has_a_bucket_of_its_own(read: Method) -> None:
+    other = replace(read, service=replace(read.service, name="archive"))
+    book = Book()
+    for _ in range(25):
+        book.wait(read, ACCOUNT, 1000.0)
+    assert book.wait(other, ACCOUNT, 1000.0) == 0.0
+
+
+def edge(book: Book, read: Method, now: float) -> float:
+    """When the next call may go, of a bucket that is full."""
+    while not (pause := book.wait(read, ACCOUNT, now)):
+        pass
+    return now + pause
+
+
+@pytest.mark.parametrize(("answered", "late"), [(1000.0, 0.0), (1000.6, 0.6), (1013.0, 1.0), (990.0, 0.0)])
+def test_a_first_call_that_had_to_connect_moves_the_bucket(read: Method, answered: float, late: float) -> None:
+    book = Book()
+    book.wait(read, ACCOUNT, 1000.0)
+    book.wait(read, ACCOUNT, 1000.1)
+    book.came(read, ACCOUNT, answered)
+    book.came(read, ACCOUNT, 2000.0)
+    assert edge(book, read, 1000.2) == pytest.approx(1000 + late + SLACK + 0.1)
+
+
+def test_only_the_first_call_in_an_empty_bucket_moves_it(read: Method) -> None:
+    ours, other = Book(), Book(steady=lambda: 1000.1)
+    other.ledger = ours.ledger
+    for book in (ours, other):
+        book.wait(read, ACCOUNT, 1000.0)
+        book.came(read, ACCOUNT, 1000.0)
+    ours.wait(read, ACCOUNT, 1003.9)
+    assert ours.began == other.began == {}
+    ours.wait(read, ACCOUNT, 1008.0)
+    assert len(ours.began) == 1
+
+
+def test_who_would_wait_too_long_takes_no_place(read: Method) -> None:
+    book = Book()
+    for _ in range(30):
+        book.wait(read, ACCOUNT, 1000.0)
+    for _ in range(9):
+        assert book.wait(read, ACCOUNT, 1000.0, most=1.0) == pytest.approx(SLACK + 1.1)
+    assert book.wait(read, ACCOUNT, 1000.0) == pytest.approx(SLACK + 1.1)
+
+
+def test_a_bucket_goes_by_the_steady_clock_where_there_is_one(read: Method) -> None:
+    book = Book(steady=lambda: 50.0)
+    for now in (1000.0, 9e9, 0.0):
+        for _ in range(10):
+            book.wait(read, ACCOUNT, now)
+    assert book.free(read, ACCOUNT, 9e9) == (0.0, 10.0)
+    assert book.wait(read, ACCOUNT, 5.0) == pytest.approx(SLACK + 1.1)
+
+
+def test_a_book_that_is_not_kept_holds_nobody_and_learns_nothing(read: Method) -> None:
+    book = Book(kept=False)
+    book.note(read, ACCOUNT, {"cost": {"seconds": 60, "free_at": 1030}}, 1000.0)
+    book.refused(read, ACCOUNT, LimitExceeded("no", code="FULL", kind="rate_limit"), 1000.0)
+    assert [book.wait(read, ACCOUNT, 1000.0) for _ in range(99)] == [0.0] * 99
+    assert book.hold(read, ACCOUNT, 1000.0) == 0.0
+    assert book.free(read, ACCOUNT, 1000.0) == (math.inf, math.inf)
+    assert book.last == {}
+
+
+def test_a_service_without_limits_holds_nobody(read: Method) -> None:
+    method = replace(read, service=replace(read.service, limits=()))
+    book = Book()
+    book.refused(method, ACCOUNT, LimitExceeded("no", code="FULL", kind="rate_limit"), 1000.0)
+    assert book.wait(method, ACCOUNT, 1000.0) == book.hold(method, ACCOUNT, 1000.0) == 0.0
+    assert book.free(method, ACCOUNT, 1000.0) == (math.inf, math.inf)
+
+
+def test_how_many_may_leave_is_told_without_taking_a_place(read: Method) -> None:
+    book = Book()
+    for left in (20.0, 19.0, 18.0):
+        assert book.free(read, ACCOUNT, 1000.0) == (left, 10.0)
+        book.wait(read, ACCOUNT, 1000.0)
+
+
+def test_a_window_that_nears_its_cap_is_part_of_what_may_leave(read: Method, write: Method) -> None:
+    book = Book()
+    for used in (49, 50):
+        book.note(read, ACCOUNT, {"cost": {"seconds": used, "free_at": 1100}}, 1000.0)
+    assert book.free(read, ACCOUNT, 1000.0) == pytest.approx((1.0, 0.1))
+    assert book.hold(read, ACCOUNT, 1000.0) == 0.0
+    assert book.free(read, ACCOUNT, 1000.0) == pytest.approx((0.0, 0.1))
+    assert book.free(write, ACCOUNT, 1000.0) == (20.0, 10.0)
+
+
 def test_a_method_that_has_used_its_share_waits_and_the_others_do_not(read: Method, write: Method) -> None:
     book = Book()
     book.note(read, ACCOUNT, {"cost": {"seconds": 60, "free_at": 1030}}, 1000.0)
-    assert book.wait(read, ACCOUNT, 1000.0) == 30.0
-    assert book.wait(write, ACCOUNT, 1000.0) == 0.0
-    assert book.wait(read, ACCOUNT, 1031.0) == 0.0
+    assert book.hold(write, ACCOUNT, 1000.0) == 0.0
+    assert book.hold(write, ACCOUNT, 1000.0, inside=[write, read, read]) == 30.0
+    assert book.hold(read, ACCOUNT, 1000.0) == 32.0
+    assert book.hold(read, ACCOUNT, 1000.0, most=32.0) == 33.0
+    assert book.hold(read, ACCOUNT, 1034.0) == 0.0
 
 
-@pytest.mark.parametrize("cost", [{"seconds": 59.9}, {"seconds": "60"}, {}, None])
+def test_a_window_is_told_of_again_when_there_is_room_in_it(read: Method) -> None:
+    book = Book()
+    book.note(read, ACCOUNT, {"cost": {"seconds": 60, "free_at": 1030}}, 1000.0)
+    book.note(read, ACCOUNT, {"cost": {"seconds": 3, "free_at": 1090}}, 1031.0)
+    assert [book.hold(read, ACCOUNT, 1031.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+def test_who_was_slowed_down_by_others_tells_all_when_there_is_room_again(read: Method) -> None:
+    ours, other = Book(), Book()
+    other.ledger = ours.ledger
+    other.note(read, ACCOUNT, {"cost": {"seconds": 60, "free_at": 1030}}, 1000.0)
+    assert ours.hold(read, ACCOUNT, 1000.0) == 30.0
+    ours.note(read, ACCOUNT, {"cost": {"seconds": 3, "free_at": 1090}}, 1031.0)
+    assert [other.hold(read, ACCOUNT, 1031.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+
+
+def test_even_the_thousandth_try_has_a_pause(read: Method) -> None:
+    method = replace(read, service=replace(read.service, retry=replace(read.service.retry, tries=5000)))
+    assert again(method, TransportError("lost"), None, 4000, 0.0, lambda: 1.0, harmless=True) == 10.0
+
+
+@pytest.mark.parametrize("cost", [{"seconds": 47.9}, {"seconds": "60"}, {"seconds": math.nan}, {}, None])
 def test_a_share_that_is_not_used_up_holds_nobody(read: Method, cost: Any) -> None:
     book = Book()
-    book.note(read, ACCOUNT, {"cost": cost}, 1000.0)
-    assert book.blocked == {}
+    for _ in range(2):
+        book.note(read, ACCOUNT, {"cost": cost}, 1000.0)
+    assert [book.hold(read, ACCOUNT, 1000.0) for _ in range(3)] == [0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("until", ["cost.free_at", ""])
-def test_a_share_without_an_end_is_free_after_a_whole_window(read: Method, until: str) -> None:
-    limit = Limit(("host",), cost="cost.seconds", until=until, cap=60.0)
+@pytest.mark.parametrize(
+    ("limit", "told", "pause"),
+    [
+        (Limit(("host",), cost="cost.seconds", cap=60.0), 1030, 60.0),
+        (Limit(("host",), cost="cost.seconds", until="cost.free_at", cap=60.0), None, 60.0),
+        (Limit(("host",), cost="cost.seconds", until="cost.free_at", cap=60.0), math.nan, 60.0),
+        (Limit(("host",), cost="cost.seconds", until="cost.free_at", cap=60.0), 1e12, 86400.0),
+        (Limit(("host",), cost="cost.seconds", until="cost.free_at", cap=60.0, window=300.0), None, 300.0),
+        (Limit(("host",), cost="cost.seconds", until="cost.free_at", cap=60.0, window=300.0), 9000, 300.0),
+        (Limit(("host",), cost="cost.seconds", until="cost.free_at", cap=60.0, window=300.0), 1030, 30.0),
+        (Limit(("host",), cost="cost.seconds", until="cost.free_at", cap=60.0, window=300.0), 990, 0.0),
+    ],
+)
+def test_a_share_is_free_when_the_answer_says_so_and_after_a_whole_window_at_the_latest(
+    read: Method, limit: Limit, told: Any, pause: float
+) -> None:
     method = replace(read, service=replace(read.service, limits=(limit,)))
     book = Book()
-    book.note(method, ACCOUNT, {"cost": {"seconds": 61, "free_at": None}}, 1000.0)
-    assert book.wait(method, ACCOUNT, 1000.0) == 60.0
+    book.note(method, ACCOUNT, {"cost": {"seconds": 61, "free_at": told}}, 1000.0)
+    assert book.hold(method, ACCOUNT, 1000.0) == pause
+
+
+FULL = Reply(429, {}, b'{"fault": {"until": 1030}}')
+
+
+def test_a_refusal_for_the_rate_fills_the_bucket_and_leaves_the_windows(read: Method, write: Method) -> None:
+    book = Book()
+    book.refused(read, ACCOUNT, LimitExceeded("no", code="HURRY", kind="rate_limit"), 1000.0)
+    assert book.hold(read, ACCOUNT, 1000.0) == 0.0
+    assert book.wait(write, ACCOUNT, 1000.0) == pytest.approx(SLACK + 0.1)
+
+
+@pytest.mark.parametrize(("reply", "pause"), [(FULL, 30.0), (None, 60.0), (Reply(429, {}, b"{}"), 60.0)])
+def test_a_refusal_for_the_cost_closes_the_window_and_leaves_the_bucket(
+    read: Method, write: Method, reply: Reply | None, pause: float
+) -> None:
+    book = Book()
+    book.refused(read, ACCOUNT, LimitExceeded("no", code="FULL", kind="rate_limit"), 1000.0, reply)
+    assert book.hold(read, ACCOUNT, 1000.0) == pause
+    assert book.hold(write, ACCOUNT, 1000.0) == book.wait(read, ACCOUNT, 1000.0) == 0.0
+
+
+def test_a_refusal_with_an_end_fills_the_bucket_of_a_service_without_windows(read: Method) -> None:
+    method = replace(read, service=replace(read.service, limits=read.service.limits[:1]))
+    book = Book()
+    book.refused(method, ACCOUNT, LimitExceeded("no", code="FULL", kind="rate_limit"), 1000.0, FULL)
+    assert book.wait(method, ACCOUNT, 1000.0) == pytest.approx(SLACK + 0.1)
+
+
+@pytest.mark.parametrize(
+    "error", [ServiceError("no", code="FULL"), TransportError("no"), LimitExceeded("of our own", kind="rate_limit")]
+)
+def test_other_errors_teach_nothing_of_limits(read: Method, error: ServiceError | TransportError) -> None:
+    book = Book()
+    book.refused(read, ACCOUNT, error, 1000.0)
+    assert book.free(read, ACCOUNT, 1000.0) == (20.0, 10.0)
 
 
 def test_each_pause_doubles_up_to_the_longest_and_the_dice_shorten_it(read: Method) -> None:
@@ -172,12 +322,11 @@ def test_a_waiting_time_that_has_passed_is_nothing(read: Method) -> None:
     )
 
 
-def test_two_threads_share_one_book(read: Method) -> None:
+def test_many_threads_share_one_book(read: Method) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     book = Book()
-    with ThreadPoolExecutor(8) as pool:
-        waits = sorted(pool.map(lambda _: book.wait(read, ACCOUNT, 1000.0), range(40)))
+    with ThreadPoolExecutor(64) as pool:
+        waits = sorted(pool.map(lambda _: book.wait(read, ACCOUNT, 1000.0), range(400)))
     assert waits[:20] == [0.0] * 20
-    assert waits[20:] == pytest.approx([0.1 * n for n in range(1, 21)])
-    assert pacing._key(read.service.limits[0], read, ACCOUNT) in book.levels
+    assert waits[20:] == pytest.approx([SLACK + 0.1 * n for n in range(1, 381)])
