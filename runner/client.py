@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from . import flow
 from . import pack as packing
 from . import rows as reading
-from .dispatch import Send, Wait, converse, prepare
-from .errors import Problem, TransportError
+from .dispatch import Keep, Send, Step, Wait, converse, prepare
+from .errors import Problem, RunnerError, TransportError
 from .plan import Plan, Planner
+from .renewal import saving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
     from threading import Event
 
     from .catalog import Catalog
@@ -75,7 +76,8 @@ class Client:
     `insecure` lets credentials travel without TLS, `timeout` is in seconds. `transport` is an httpx transport.
     `limits` says who shares the limits of the service: None all programs of this machine, through a file in the
     user's state folder; a path those that name the same file; `redis://host:port/0` those that name the same
-    Redis; `memory` the threads of this client.
+    Redis; `memory` the threads of this client. `token_saver` is told the new fields of an authorisation that was
+    renewed, before they are used; the async client's may be a coroutine function.
     """
 
     def __init__(  # noqa: PLR0913
@@ -90,6 +92,7 @@ class Client:
         check: bool = True,
         insecure: bool = False,
         limits: str | None = None,
+        token_saver: Callable[[dict[str, Any]], Any] | None = None,
         **credentials: Any,
     ) -> None:
         self._planner = Planner(
@@ -100,6 +103,7 @@ class Client:
             check=check,
             insecure=insecure,
             limits=limits,
+            saver=token_saver,
             given=credentials,
         )
         self._timeout, self._inner = timeout, transport
@@ -213,15 +217,19 @@ class Client:
                     raise flow.Stopped
                 try:
                     answer = self._do(step, stopped)
-                except TransportError as error:
+                except RunnerError as error:
                     step = conversation.throw(error)
                 else:
                     step = conversation.send(answer)
         except StopIteration as end:
             return end.value
 
-    def _do(self, step: Send | Wait, stopped: Event | None) -> Reply | None:
+    def _do(self, step: Step, stopped: Event | None) -> Reply | None:
         watch = self.watch
+        if isinstance(step, Keep):
+            with saving():
+                step.account.save(step.values)
+            return None
         if isinstance(step, Wait):
             if watch:
                 watch.waits(step.seconds, step.why)
@@ -260,6 +268,7 @@ class AsyncClient:
         check: bool = True,
         insecure: bool = False,
         limits: str | None = None,
+        token_saver: Callable[[dict[str, Any]], Any] | None = None,
         **credentials: Any,
     ) -> None:
         self._planner = Planner(
@@ -270,6 +279,7 @@ class AsyncClient:
             check=check,
             insecure=insecure,
             limits=limits,
+            saver=token_saver,
             given=credentials,
         )
         self._timeout, self._inner = timeout, transport
@@ -346,14 +356,20 @@ class AsyncClient:
             while True:
                 try:
                     answer = await self._do(step)
-                except TransportError as error:
+                except RunnerError as error:
                     step = conversation.throw(error)
                 else:
                     step = conversation.send(answer)
         except StopIteration as end:
             return end.value
 
-    async def _do(self, step: Send | Wait) -> Reply | None:
+    async def _do(self, step: Step) -> Reply | None:
+        if isinstance(step, Keep):
+            with saving():
+                told = step.account.save(step.values)
+                if hasattr(told, "__await__"):
+                    await told
+            return None
         if isinstance(step, Wait):
             from asyncio import sleep
 

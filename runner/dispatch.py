@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import auth, pacing, request, response, template
+from . import auth, pacing, renewal, request, response, template
 from .errors import AuthError, LimitExceeded, RunnerError, ServiceError, TransportError
 from .request import Request
 from .response import Reply, Result
@@ -36,7 +36,16 @@ class Wait:
     why: str = ""
 
 
-Conversation = Generator[Send | Wait, Reply | None, Result]
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Have these new fields kept by the account, before anything else is sent; or throw the error in."""
+
+    account: renewal.Account
+    values: Json = field(repr=False)
+
+
+Step = Send | Wait | Keep
+Conversation = Generator[Step, Reply | None, Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,13 @@ class Session:
     book: pacing.Book = field(default_factory=pacing.Book)
     kept: dict[str, Json] = field(default_factory=dict, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    gate: threading.Lock = field(default_factory=threading.Lock)
+    account: renewal.Account = field(default_factory=renewal.Unkept)
+
+    def adopt(self, news: Mapping[str, Any]) -> None:
+        """Use new fields from now on."""
+        with self.lock:
+            self.credentials = replace(self.credentials, values={**self.credentials.values, **news})
 
 
 def prepare(call: Call, session: Session, scheme: Scheme | None = None, kept: Json | None = None) -> Request:
@@ -94,7 +110,7 @@ def measured(conversation: Generator[Any, Any, Any], clock: Callable[[], float])
         answer, error, began = None, None, clock()
         try:
             answer = yield step
-        except TransportError as fault:
+        except RunnerError as fault:
             error = fault
         if isinstance(step, Send):
             took = clock() - began
@@ -105,8 +121,9 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
     method, retry = call.method, call.method.service.retry
     scheme = scheme or auth.choose(method, session.credentials)
     end = session.clock() + retry.deadline
-    attempt, signed_in_again = 1, False
+    attempt, signed_in_again, renewed = 1, False, False
     while True:
+        known = session.credentials.values
         kept = session.kept.get(scheme.name, {})
         if scheme.first and not kept:
             kept = yield from _sign_in(method, scheme, session)
@@ -121,7 +138,11 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
             return _read(method, reply, session)
         except (ServiceError, TransportError) as error:
             error.method = error.method or method.full_name
-            auth.veil(error, method, {**session.credentials.values, **kept}, kept)
+            auth.veil(error, method, {**known, **kept}, kept)
+            if renewal.needed(error, scheme, known) and not renewed:
+                renewed = True
+                yield from _renew(call, scheme, session, known)
+                continue
             if _may_sign_in_again(error, scheme) and not signed_in_again:
                 signed_in_again = True
                 with session.lock:
@@ -165,8 +186,19 @@ def _pause(seconds: float, end: float, session: Session, call: Call) -> Generato
     yield Wait(seconds, f"the limits of {title}")
 
 
-def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Send | Wait, Reply | None, Json]:
-    """Make the first call of a scheme, and keep and give what it yields."""
+def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Step, Reply | None, Json]:
+    """Make the first call of a scheme, once for all threads, and keep and give what it yields."""
+    while not session.gate.acquire(blocking=False):
+        yield Wait(renewal.PAUSE, "another call signs in")
+    try:
+        if not session.kept.get(scheme.name):
+            yield from _first(method, scheme, session)
+        return session.kept[scheme.name]
+    finally:
+        session.gate.release()
+
+
+def _first(method: Method, scheme: Scheme, session: Session) -> Generator[Step, Reply | None, None]:
     first: Json = scheme.first or {}
     fields = session.credentials.values
     values = {name: template.filled(value, fields) for name, value in first.get("params", {}).items()}
@@ -176,7 +208,36 @@ def _sign_in(method: Method, scheme: Scheme, session: Session) -> Generator[Send
     kept = auth.kept(scheme, result.value)
     with session.lock:
         session.kept[scheme.name] = kept
-    return kept
+
+
+def _renew(call: Call, scheme: Scheme, session: Session, used: Mapping[str, Any]) -> Generator[Step, Any, None]:
+    """Renew the authorisation that was used, unless somebody else who shares the account has done it meanwhile."""
+    how: Json = scheme.renew or {}
+    account, end = session.account, session.clock() + call.method.service.retry.deadline
+    while (release := account.lock()) is None:
+        if session.clock() > end:
+            message = f"another program has been renewing the {scheme.title} for too long"
+            raise TransportError(
+                message, outcome="not sent", hint="end it, and call again", method=call.method.full_name
+            )
+        yield Wait(renewal.PAUSE, f"another call renews the {scheme.title}")
+    try:
+        fresh = {**session.credentials.values, **account.fresh()}
+        if all(fresh.get(name) == used.get(name) for name in how["keep"]):
+            login = session.find(how["method"])
+            try:
+                result = yield from converse(Call(login, login.name, renewal.params(how, fresh)), session)
+            except RunnerError as error:
+                raise renewal.over(error, scheme, account, call.method) from None
+            fresh = renewal.found(how, result, scheme.title)
+            try:
+                yield Keep(account, fresh)
+            finally:  # what was there before is used up
+                session.adopt(fresh)
+        else:
+            session.adopt({name: fresh[name] for name in how["keep"] if name in fresh})
+    finally:
+        release()
 
 
 def _bare(scheme: Scheme) -> Scheme:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import auth, pacing
 from . import batch as batching
 from .batch import Command
-from .dispatch import Call, Send, Session, Wait, converse, prepare
+from .dispatch import Call, Session, Step, Wait, converse, prepare
 from .errors import InvalidArguments, LimitExceeded, Problem, RunnerError
 from .flow import Begin, Give, Take
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Outcome = Result | RunnerError
 
 _AHEAD = 8  # batches of reads that travel at once
-Outcomes = Generator[Send | Wait, "Reply | None", "list[Outcome]"]
+Outcomes = Generator[Step, "Reply | None", "list[Outcome]"]
 
 
 def command(key: str, call: Call, session: Session) -> Command:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import encoding, ledger, pacing, validation
+from . import encoding, ledger, pacing, profiles, renewal, validation
 from . import pack as packing
 from . import settings as accounts
 from .catalog import Catalog
@@ -51,6 +51,7 @@ class Planner:
         check: bool,
         insecure: bool,
         limits: str | None,
+        saver: renewal.Saver | None,
         given: Mapping[str, Any],
     ) -> None:
         self.catalog = methods if isinstance(methods, Catalog) else Catalog(methods)
@@ -66,7 +67,10 @@ class Planner:
             account = accounts.credentials(self.service, given, profile)
         kept = self.served is None
         book = pacing.Book(kept, ledger.choose(limits if kept else "memory"), time.monotonic)
-        self.session = Session(account, self.method, self._has, time.time, _dice, insecure=insecure, book=book)
+        keeper = profiles.Kept(service, account.profile, saver) if account.profile else renewal.Unkept(saver)
+        self.session = Session(
+            account, self.method, self._has, time.time, _dice, insecure=insecure, book=book, account=keeper
+        )
         self._count = 0
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from warnings import warn
 from . import pack as packing
 from . import paging, query
 from .dispatch import Call, Session, converse, measured
-from .errors import RunnerError, ServiceError, TransportError
+from .errors import RunnerError, RunnerWarning, ServiceError, TransportError
 from .flow import Begin, Flow, Give, Take
 from .pack import Pack
 from .response import Result
@@ -36,10 +36,6 @@ AT_ONCE = 50_000  # rows of a list that is read as fast as the free limit allows
 AHEAD = 10_000  # rows that are read ahead of a longer one
 FEW_PAGES = 2  # that remain: not worth a batch
 FULL, THIN = 0.8, 1.25  # how full a range is meant to be; how many times more ids than rows still count as dense
-
-
-class Shifted(UserWarning):
-    """A list changed while its pages were read: rows may be missing or double."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +201,7 @@ def _demand_all(reader: Reader, result: Result, before: int | None = None) -> No
         raise ServiceError(message, kind="server", hint="read them again", method=name)
     if before is not None and before != total:
         message = f"{name} had {before} rows in the beginning and {total} at the end: some may be missing or double"
-        warn(message, Shifted, stacklevel=2)
+        warn(message, RunnerWarning, stacklevel=2)
 
 
 def _circle(reader: Reader) -> None:

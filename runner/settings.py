@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import template
+from . import profiles, template
 from .errors import CallError, MissingCredentials, nearest
-from .folders import folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +25,14 @@ SOURCES = ("an argument", "the environment", "the profile", "the default")
 class Credentials:
     """The fields of one connection and where each came from. It never shows a value.
 
-    `host` is that of the pasted text which was split into them, where there was one.
+    `host` is that of the pasted text which was split into them, where there was one; `profile` the name of the
+    profile that gave some of them.
     """
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
     host: str = ""
+    profile: str = ""
 
     def __repr__(self) -> str:
         return f"<Credentials {', '.join(sorted(self.values))}>"
@@ -70,7 +70,8 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
     sources: dict[str, str] = {}
     hosts = [name for name, node in service.fields.items() if node.get("format") in {"hostname", "uri"}]
     environment = {name: os.environ.get(variable(service.name, name)) for name in known}
-    kept = [(SOURCES[1], environment), (SOURCES[2], _profile(service.name, profile))]
+    name = "" if service.guest else profiles.chosen(service.name, profile)
+    kept = [(SOURCES[1], environment), (SOURCES[2], profiles.fields(service.name, name))]
     pasted = ""
     for source, found in [(SOURCES[0], given), *([] if service.guest else kept)]:
         fields = _split(service, found)
@@ -83,7 +84,7 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
     for name, node in service.fields.items():
         if name not in values and "default" in node:
             values[name], sources[name] = node["default"], SOURCES[3]
-    return Credentials(_typed(service, values), sources, pasted)
+    return Credentials(_typed(service, values), sources, pasted, name if SOURCES[2] in sources.values() else "")
 
 
 def _host_of(text: str) -> str:
@@ -164,54 +165,6 @@ def _typed(service: Service, values: Json) -> Json:
             raise CallError(message, hint=node.get("description", ""))
         result[name] = one
     return result
-
-
-def _profile(service: str, name: str | None) -> Json:
-    """The fields of a profile: the one named, else DECLAREST_PROFILE, else the default one, else none."""
-    wanted = name or os.environ.get("DECLAREST_PROFILE") or ""
-    path = os.path.join(folder("config"), "profiles.toml")
-    if not os.path.exists(path):
-        if wanted:
-            message = f"there is no profile {wanted!r}: {path} does not exist"
-            raise CallError(message, hint="pass the credentials, or write the file")
-        return {}
-    table = _table(path).get(service, {})
-    chosen = wanted or table.get("default", "")
-    if not chosen:
-        return {}
-    profiles = {key: value for key, value in table.items() if isinstance(value, dict)}
-    if chosen not in profiles:
-        near = nearest(chosen, profiles)
-        hint = f"did you mean {near[0]}?" if near else f"{path} has {', '.join(profiles) or 'none'} for {service}"
-        message = f"there is no profile {chosen!r} for {service}"
-        raise CallError(message, hint=hint)
-    found: Json = profiles[chosen]
-    return found
-
-
-def _table(path: str) -> Json:
-    """The file of profiles. It holds secrets, so a file that others can read is refused."""
-    import tomllib
-
-    try:
-        if os.name == "posix" and os.stat(path).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            message = f"{path} can be read by others"
-            raise CallError(message, hint=f"chmod 600 {path}")
-        with open(path, encoding="utf-8") as file:
-            data = tomllib.loads(file.read())
-    except tomllib.TOMLDecodeError as error:
-        message = f"{path} is no TOML: {error}"
-        raise CallError(message) from None
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"can't read {path}: {getattr(error, 'strerror', None) or error}"
-        raise CallError(message) from None
-    from .compiler import faults
-
-    misfits = faults(data, "profile")
-    if misfits:  # what the grammar says about it would quote a secret
-        message = f"{path}: {'.'.join(map(str, misfits[0][0]))} does not fit"
-        raise CallError(message, hint='write [service.profile], and under it lines such as name = "text"')
-    return data
 
 
 def _used(service: Service, forms: tuple[str, ...], known: Mapping[str, Any]) -> bool:

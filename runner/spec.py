@@ -45,6 +45,8 @@ class Scheme:
     base: str
     send: Json
     first: Json | None
+    renew: Json | None = None
+    login: Json | None = None
 
     @classmethod
     def read(cls, name: str, block: Json) -> Scheme:
@@ -56,6 +58,8 @@ class Scheme:
             base=block["base"],
             send=block.get("send", {}),
             first=block.get("first"),
+            renew=block.get("renew"),
+            login=block.get("login"),
         )
 
 

@@ -23,8 +23,8 @@ errors
 document template query folders node bucket
 spec index ledger
 precheck validation encoding compiler
-catalog settings arguments request response pacing output
-auth paging batch transport lint
+catalog profiles settings arguments request response pacing output
+auth renewal paging batch transport lint
 dispatch flow pack
 sandbox
 plan rows
@@ -38,9 +38,11 @@ HOMES = {
     "jsonschema": {"validation"},
     "jmespath": {"query"},
     "platformdirs": {"folders"},
-    "sqlite3": {"sandbox.store", "ledger"},
+    "sqlite3": {"sandbox.store", "ledger", "profiles"},
     "redis": {"ledger"},
-    "tomllib": {"settings"},
+    "tomllib": {"profiles"},
+    "tomlkit": {"profiles"},
+    "keyring": {"profiles"},
     "rich": {"output", "cli"},
     "random": {"plan"},
 }
@@ -155,7 +157,7 @@ def test_each_outside_library_has_one_home(file: str, source: str) -> None:
         assert name in HOMES[library] or name.split(".")[0] in HOMES[library], f"{name} imports {library}"
 
 
-ENGINE = "bucket spec query template request response pacing auth paging batch dispatch"
+ENGINE = "bucket spec query template request response pacing auth renewal paging batch dispatch pack rows"
 
 
 def test_the_engine_takes_its_clock_from_the_client(file: str, source: str) -> None:

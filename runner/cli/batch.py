@@ -60,9 +60,9 @@ def batch(argv: list[str]) -> int:
     return _told(line, found)
 
 
-def _credentials(words: list[str], outside: Outside) -> tuple[dict[str, str], list[str]]:
+def _credentials(words: list[str], outside: Outside) -> tuple[dict[str, Any], list[str]]:
     """The options that are credentials, and what remains."""
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     rest: list[str] = []
     left = list(words)
     while left:

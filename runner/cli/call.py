@@ -110,7 +110,7 @@ def _ready(  # noqa: PLR0913 - the parts of one line
     *,
     open_names: bool,
 ) -> int:
-    credentials = {key: secret(key, text, reader.sources) for key, text in given.credentials.items()}
+    credentials: Json = {key: secret(key, text, reader.sources) for key, text in given.credentials.items()}
     _demand_way_out(line)
     with Client(
         method.service.name,

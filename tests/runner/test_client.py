@@ -292,7 +292,8 @@ def test_a_batch_with_a_file_that_travels_as_it_is_is_made_one_by_one(portal: Cl
     assert [request.verb for request in wire.sent] == ["PUT", "POST", "POST"]
 
 
-def test_variants_do_not_travel_in_one_batch(portal: Client, wire: Wire) -> None:
+def test_variants_do_not_travel_in_one_batch(portal: Client, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.pack._AHEAD", 1)
     wire.say({"value": {"answers": {"c1": 1}}}, {"responses": [{"id": "c2", "status": 200, "body": {"id": 2}}]})
     found = portal.batch([("book.get", {"id": 1}), ("book.get@v2", {"id": 2})])
     assert [one.value for one in found] == [1, {"id": 2}]

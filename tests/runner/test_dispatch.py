@@ -9,7 +9,7 @@ import pytest
 
 from runner import AuthError, LimitExceeded, ServiceError, TransportError
 from runner.bucket import SLACK
-from runner.dispatch import Call, Send, Session, Wait, converse, prepare
+from runner.dispatch import Call, Send, Session, Step, Wait, converse, prepare
 from runner.response import Reply
 from runner.settings import SOURCES, Credentials
 
@@ -43,7 +43,7 @@ def call(catalog: Catalog, name: str, **values: Any) -> Call:
     return Call(catalog.method("library", name), name, values)
 
 
-def sent(step: Send | Wait) -> str:
+def sent(step: Step) -> str:
     assert isinstance(step, Send)
     return step.request.url.removeprefix("https://library.example/api/")
 

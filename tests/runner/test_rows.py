@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner import AsyncClient, Client, ServiceError, TransportError, paging, rows
-from runner.rows import Shifted
+from runner import AsyncClient, Client, RunnerWarning, ServiceError, TransportError, paging, rows
 from tests.conftest import HOST, Clock, reply, still
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def test_rows_that_are_added_and_deleted_meanwhile_make_none_be_lost_or_doubled(
 def test_places_that_shift_are_told(reader: Any) -> None:
     books = Books(list(range(1, 100)))
     books.then = lambda number: (books.ids.pop(0), None)[1] if number == 3 else None
-    with pytest.warns(Shifted, match="book.list had 99 rows in the beginning and 98 at the end: some may be missing"):
+    with pytest.warns(RunnerWarning, match="had 99 rows in the beginning and 98 at the end: some may be missing"):
         assert len(read(reader(books), **LEAPS)) == 98
 
 

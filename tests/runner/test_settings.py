@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import document, settings
+from runner import document, profiles, settings
 from runner.compiler import checked
 from runner.errors import CallError, MissingCredentials
 from runner.spec import Service
@@ -240,7 +240,9 @@ def test_without_a_file_there_are_no_profiles(tmp_path: Path) -> None:
     assert values({}) == {"scheme": "https"}
     message = fault({}, "main")
     assert message.startswith("there is no profile 'main': ")
-    assert message.endswith("profiles.toml does not exist; pass the credentials, or write the file")
+    assert message.endswith(
+        "profiles.toml does not exist; declarest login toy-box main makes one, or pass the credentials"
+    )
 
 
 def test_an_unknown_profile_is_told_with_the_nearest(config: Path) -> None:
@@ -259,7 +261,7 @@ def test_a_file_of_profiles_that_others_can_read_is_refused(mode: int, config: P
 def test_on_systems_without_modes_the_file_is_taken(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.chmod(0o644)
     monkeypatch.setattr(os, "name", "nt")
-    assert settings._table(str(config))["free"] == {"only": {"key": "k"}}
+    assert profiles.read(profiles.SETTINGS)["free"] == {"only": {"key": "k"}}
 
 
 @pytest.mark.parametrize(
