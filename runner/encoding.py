@@ -73,10 +73,10 @@ def read_file(path: str | PathLike[str]) -> File:
 
 def fault_of_json(value: Any, path: str = "", depth: int = 0) -> Problem | None:
     """What in a value is beyond JSON before any schema is asked: keys that are no text, endless depth."""
-    if isinstance(value, _SCALAR):
-        return None
     if depth > MOST_DEEP:
         return Problem("error", path.split(".", maxsplit=1)[0], f"is nested deeper than {MOST_DEEP} levels")
+    if isinstance(value, _SCALAR):
+        return None
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

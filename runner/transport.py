@@ -6,7 +6,6 @@ import logging
 import ssl
 import threading
 import time
-from asyncio import Semaphore
 from base64 import b64encode
 from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
@@ -132,6 +131,8 @@ class AsyncTransport:
     """The same for async callers, who stay on one event loop."""
 
     def __init__(self, *, timeout: float = 60.0, inner: httpx.AsyncBaseTransport | None = None) -> None:
+        from asyncio import Semaphore  # a call that is not async does without
+
         self.timeout = timeout
         self._inner = inner
         self._opened: set[httpx.AsyncBaseTransport | httpx.AsyncClient] = set()
