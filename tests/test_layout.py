@@ -23,7 +23,7 @@ errors
 document template query folders node
 spec index
 precheck validation encoding compiler
-catalog settings arguments request response pacing output
+catalog settings arguments request response pacing output export
 auth paging batch transport lint
 dispatch
 sandbox
@@ -38,7 +38,9 @@ HOMES = {
     "jsonschema": {"validation"},
     "jmespath": {"query"},
     "platformdirs": {"folders"},
-    "sqlite3": {"sandbox.store"},
+    "sqlite3": {"sandbox.store", "export.database"},
+    "xlsxwriter": {"export.workbook"},
+    "pyarrow": {"export.parquet"},
     "tomllib": {"settings"},
     "rich": {"output", "cli"},
     "random": {"plan"},
@@ -75,7 +77,7 @@ def imports(name: str, source: str) -> set[str]:
     """What a module of the package imports, inside functions too: own modules from the dot, others by their name."""
     tree, found = ast.parse(source), set()
     types = for_types_only(tree)
-    package = name.split(".")[:-1] if name not in {"cli", "sandbox"} else [name]
+    package = name.split(".")[:-1] if name not in {"cli", "sandbox", "export"} else [name]
     for node in ast.walk(tree):
         if node in types:
             continue
