@@ -59,7 +59,7 @@ class Labels:
         return table.dressed(columns, change, dict.fromkeys((name + END for name in books), frozenset({"str"})))
 
     def _books(self, sources: dict[str, Json], table: Table, missing: dict[str, RunnerError]) -> dict[str, Json]:
-        """For each column its names by value. A column of the caller's own kind without a list has none."""
+        """For each column its names by value."""
         asking = [column for column, source in sources.items() if _KEYS in json.dumps(source)]
         keys = _values(table, asking)
         answers: dict[str, Any] = {}
@@ -78,7 +78,8 @@ class Labels:
         return books
 
     def _rows(self, column: str, source: Json, keys: Iterable[str] | None, answers: dict[str, Any]) -> Json | None:
-        book: Json | None = None
+        """The names by value; None for a property made by the caller that turns out to have none."""
+        book: Json = {}
         name = json.dumps(column, ensure_ascii=False)[1:-1]
         items = source.get("items", "@").replace("{name}", name)
         for params in _inputs(source, keys):
@@ -86,12 +87,9 @@ class Labels:
             if call not in answers:
                 answers[call] = self.ask(source["method"], params)
             found = query.search(items, answers[call])
-            if not isinstance(found, list):
-                continue
-            book = book or {}
-            for row in found:
+            for row in found if isinstance(found, list) else ():
                 book[output.cell(query.search(source["key"], row))] = _joined(query.search(source["label"], row))
-        return book
+        return book if book or items == source.get("items", "@") else None
 
 
 def _values(table: Table, columns: list[str]) -> dict[str, dict[str, None]]:
