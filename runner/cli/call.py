@@ -237,7 +237,7 @@ def _send(line: Line, client: Client, plan: Plan, watch: Watch) -> int:
         raise KeyboardInterrupt(f"{method.full_name} may have been carried out" if doubt else str(stop)) from None
     value = result.raw if line.on("--raw") else result.value
     try:
-        if line.on("--labels"):
+        if line.on("--labels") and not isinstance(value, bytes):
             value, code = export.labelled(line, client, plan, value)
         if "--query" in line.options:
             value = query.ask(line.get("--query"), value)

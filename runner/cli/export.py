@@ -45,9 +45,10 @@ def settle(line: Line, method: Method) -> None:
             raise CallError(f"{option} is for {what}")
     if "--table" in line.options and not line.get("--table").strip():
         raise CallError("--table needs a name")
-    if (line.on("--dry-run") or line.on("--curl")) and (line.on("--all") or form in output.ROWS):
+    many = line.on("--all") or "--limit" in line.options
+    if (line.on("--dry-run") or line.on("--curl")) and (many or form in output.ROWS):
         line.options.pop("--out", None)  # what is shown is no row: a file of rows must not go for it
-        line.options["--output"] = "json"
+        line.options["--output"] = "json" if form in output.FILES else form
 
 
 def pages(line: Line, client: Client, plan: Plan, watch: Watch) -> int:

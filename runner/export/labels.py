@@ -12,7 +12,7 @@ from ..node import child, resolved
 from .columns import row_node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..spec import Method
     from .spool import Table
@@ -77,7 +77,7 @@ class Labels:
                 books[column] = found
         return books
 
-    def _rows(self, column: str, source: Json, keys: Iterable[str] | None, answers: dict[str, Any]) -> Json | None:
+    def _rows(self, column: str, source: Json, keys: Mapping[str, Any] | None, answers: dict[str, Any]) -> Json | None:
         """The names by value; None for a property made by the caller that turns out to have none."""
         book: Json = {}
         name = json.dumps(column, ensure_ascii=False)[1:-1]
@@ -92,30 +92,30 @@ class Labels:
         return book if book or items == source.get("items", "@") else None
 
 
-def _values(table: Table, columns: list[str]) -> dict[str, dict[str, None]]:
-    """The different values of some columns, as text."""
-    found: dict[str, dict[str, None]] = {column: {} for column in columns}
+def _values(table: Table, columns: list[str]) -> dict[str, Json]:
+    """The different values of some columns, by their text; nobody and nothing are asked for no name."""
+    found: dict[str, Json] = {column: {} for column in columns}
     for row in table.plain() if columns else ():
         for column in columns:
             value = output.at(row, column)
             for one in value if isinstance(value, list) else [value]:
                 if one not in (None, "", 0, "0") and not isinstance(one, (dict, list)):
-                    found[column][output.cell(one)] = None
+                    found[column][output.cell(one)] = one
     return found
 
 
-def _inputs(source: Json, keys: Iterable[str] | None) -> Iterator[Json]:
+def _inputs(source: Json, keys: Mapping[str, Any] | None) -> Iterator[Json]:
     """The inputs of the calls that a source needs: one, or one for each handful of keys."""
     params = source.get("params", {})
     if keys is None:
         yield params
         return
-    every, size = sorted(keys), source.get("size", 50)
+    every, size = [keys[text] for text in sorted(keys)], source.get("size", 50)
     for start in range(0, len(every), size):
         yield _filled(params, every[start : start + size])
 
 
-def _filled(part: Any, keys: list[str]) -> Any:
+def _filled(part: Any, keys: list[Any]) -> Any:
     if isinstance(part, dict):
         return {name: _filled(inner, keys) for name, inner in part.items()}
     return keys if part == _KEYS else part
@@ -128,8 +128,8 @@ def _joined(label: Any) -> Any:
     return None if label is None else output.cell(label)
 
 
-def _label(value: Any, book: Mapping[str, Any]) -> Any:
-    """The name of a value, a list of names for a list, None where there is none."""
+def _label(value: Any, book: Mapping[str, Any]) -> str | None:
+    """The name of a value, the names of a list with commas, None where there is none."""
     if isinstance(value, list):
-        return [_label(one, book) for one in value]
+        return ", ".join(filter(None, (_label(one, book) for one in value))) or None
     return None if value is None else book.get(output.cell(value))

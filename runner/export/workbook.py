@@ -65,6 +65,9 @@ def _book(place: str) -> Iterator[Any]:
             yield book
             book.close()
         except XlsxWriterException as error:
+            inner = error.args[0]
+            if isinstance(inner, OSError):
+                raise inner from None
             raise CallError(f"the workbook can't be written: {error}", hint=_INSTEAD) from None
         finally:
             for sheet in book.worksheets():
