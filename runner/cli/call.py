@@ -12,14 +12,14 @@ from ..client import Client
 from ..encoding import File
 from ..errors import PARTLY, CallError, InvalidArguments, Problem, SpecError, did_you_mean, nearest
 from ..plan import Plan
-from . import console, export, words
+from . import console, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..catalog import Catalog
     from ..dispatch import Send
-    from ..response import Reply
+    from ..response import Reply, Result
     from ..spec import Method
     from .progress import Progress
     from .words import Given, Line
@@ -111,7 +111,7 @@ def _ready(  # noqa: PLR0913 - the parts of one line
     open_names: bool,
 ) -> int:
     credentials = {key: secret(key, text, reader.sources) for key, text in given.credentials.items()}
-    export.settle(line, method)
+    _settle(line, method)
     _demand_way_out(line)
     with Client(
         method.service.name,
@@ -131,6 +131,31 @@ def _ready(  # noqa: PLR0913 - the parts of one line
         if client.sandbox_note and not line.on("--quiet"):
             console.note(client.sandbox_note)
         return _send(line, client, plan, watch)
+
+
+def _settle(line: Line, method: Method) -> None:
+    """Decide the form of the answer. Raises CallError where the line contradicts itself or a library is missing."""
+    if "bytes" not in method.reading.answers or "--output" in line.options:
+        form = output.form_of(line.get("--out"), line.get("--output"))
+        line.options["--output"] = form
+        if form in output.FILES:
+            from ..export import Export
+
+            Export(form, line.get("--out")).demand()
+    form = line.get("--output")
+    for option, fits, what in (
+        ("--bom", form == "csv" and "--out" in line.options, "a .csv file"),
+        ("--table", form in {"sqlite", "xlsx"}, "a .sqlite or .xlsx file"),
+        ("--labels", not line.on("--raw"), "rows, and --raw prints the whole answer"),
+    ):
+        if option in line.options and not fits:
+            raise CallError(f"{option} is for {what}")
+    if "--table" in line.options and not line.get("--table").strip():
+        raise CallError("--table needs a name")
+    many = line.on("--all") or "--limit" in line.options
+    if (line.on("--dry-run") or line.on("--curl")) and (many or form in output.ROWS):
+        line.options.pop("--out", None)  # what is shown is no row: a file of rows must not go for it
+        line.options["--output"] = "json" if form in output.FILES else form
 
 
 def _demand_way_out(line: Line) -> None:
@@ -230,7 +255,9 @@ def _send(line: Line, client: Client, plan: Plan, watch: Watch) -> int:
     method, code = plan.call.method, 0
     try:
         if line.on("--all") or "--limit" in line.options:
-            return export.pages(line, client, plan, watch)
+            from . import export
+
+            return export.pages(line, client, plan, watch, lambda value: _print(line, value, plan))
         result = client.run(plan)
     except KeyboardInterrupt as stop:
         doubt = client.in_flight and not method.repeatable(plan.call.values)
@@ -238,26 +265,34 @@ def _send(line: Line, client: Client, plan: Plan, watch: Watch) -> int:
     value = result.raw if line.on("--raw") else result.value
     try:
         if line.on("--labels") and not isinstance(value, bytes):
+            from . import export
+
             value, code = export.labelled(line, client, plan, value)
         if "--query" in line.options:
             value = query.ask(line.get("--query"), value)
-        _print(line, value, plan)
+        _print(line, value, plan, result)
         console.flush()
     except CallError as error:
         if method.effect != "read":  # whoever reads "a wrong call" would make it again
             error.message = f"{method.full_name} was carried out, but {error.message}"
             error.exit_code = PARTLY
         raise
-    export.hint_of_more(line, method, result)
     return code
 
 
-def _print(line: Line, value: Any, plan: Plan) -> None:
-    """Print an answer, or write it to the file that was named."""
+def _print(line: Line, value: Any, plan: Plan, result: Result | None = None) -> None:
+    """Print an answer, or write it to the file that was named: as rows, where the form is one of rows."""
+    form = line.get("--output", "json")
     if isinstance(value, bytes):
         _write_bytes(line, value)
+    elif "--out" in line.options and form in output.ROWS:
+        from . import export
+
+        export.save(line, value, plan)
+        if result:
+            export.hint_of_more(plan.call.method, result)
     else:
-        export.put(line, value, plan)
+        _write(line, output.text(value, form, width=0 if "--out" in line.options else console.width()))
 
 
 def _write(line: Line, text: str) -> None:

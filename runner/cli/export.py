@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .. import output, query
-from ..errors import PARTLY, CallError
+from ..errors import PARTLY
 from ..export import Export
 from ..export.columns import Shape
 from ..export.labels import Labels
@@ -19,7 +19,7 @@ from . import console
 from .progress import Progress, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from ..client import Client
     from ..plan import Plan
@@ -29,30 +29,8 @@ if TYPE_CHECKING:
     from .words import Line
 
 
-def settle(line: Line, method: Method) -> None:
-    """Decide the form of the answer. Raises CallError where the line contradicts itself or a library is missing."""
-    if "bytes" not in method.reading.answers or "--output" in line.options:
-        form = output.form_of(line.get("--out"), line.get("--output"))
-        line.options["--output"] = form
-        Export(form, line.get("--out")).demand()
-    form = line.get("--output")
-    for option, fits, what in (
-        ("--bom", form == "csv" and "--out" in line.options, "a .csv file"),
-        ("--table", form in {"sqlite", "xlsx"}, "a .sqlite or .xlsx file"),
-        ("--labels", not line.on("--raw"), "rows, and --raw prints the whole answer"),
-    ):
-        if option in line.options and not fits:
-            raise CallError(f"{option} is for {what}")
-    if "--table" in line.options and not line.get("--table").strip():
-        raise CallError("--table needs a name")
-    many = line.on("--all") or "--limit" in line.options
-    if (line.on("--dry-run") or line.on("--curl")) and (many or form in output.ROWS):
-        line.options.pop("--out", None)  # what is shown is no row: a file of rows must not go for it
-        line.options["--output"] = "json" if form in output.FILES else form
-
-
-def pages(line: Line, client: Client, plan: Plan, watch: Watch) -> int:
-    """Read the pages of a list, write or print their rows, and give the exit code."""
+def pages(line: Line, client: Client, plan: Plan, watch: Watch, put: Callable[[Any], None]) -> int:
+    """Read the pages of a list, write or print their rows, and give the exit code. `put` shows what a query finds."""
     most = line.whole("--limit", 0) if "--limit" in line.options else None
     seen = "--out" in line.options or not sys.stdout.isatty()
     progress = Progress(shown=seen and wanted(quiet=line.on("--quiet")), total=most)
@@ -61,7 +39,7 @@ def pages(line: Line, client: Client, plan: Plan, watch: Watch) -> int:
     with _ending(line, progress), closing(_generator(client.rows(plan))) as source:
         rows = progress.through(islice(source, most))
         if "--query" in line.options:
-            put(line, query.ask(line.get("--query"), export.listed(rows)), plan)
+            put(query.ask(line.get("--query"), export.listed(rows)))
         elif export.path:
             _written(line, export.save(rows))
         else:
@@ -85,28 +63,20 @@ def labelled(line: Line, client: Client, plan: Plan, value: Any) -> tuple[Any, i
     return found, _told(export)
 
 
-def put(line: Line, value: Any, plan: Plan) -> None:
-    """Print a value, or write it to the file that was named: as rows, where the form is one of rows."""
-    form, path = line.get("--output", "json"), line.get("--out")
-    if path and form in output.ROWS:
-        whole = "--query" in line.options or line.on("--raw")
-        shape = Shape() if whole else Shape.of(plan.call.method, plan.call.values, paged=False)
-        export = Export(form, path, shape, _table(line, plan.call.method), bom=line.on("--bom"))
-        _written(line, export.save(output.rows(value)))
-        return
-    text = output.text(value, form, width=0 if path else console.width())
-    if path:
-        output.save(path, [text.encode(errors="backslashreplace")])
-    else:
-        console.answer(text)
+def save(line: Line, value: Any, plan: Plan) -> None:
+    """Write the rows of a value to the file that was named."""
+    whole = "--query" in line.options or line.on("--raw")
+    shape = Shape() if whole else Shape.of(plan.call.method, plan.call.values, paged=False)
+    form, path = line.get("--output"), line.get("--out")
+    export = Export(form, path, shape, _table(line, plan.call.method), bom=line.on("--bom"))
+    _written(line, export.save(output.rows(value)))
 
 
-def hint_of_more(line: Line, method: Method, result: Result) -> None:
+def hint_of_more(method: Method, result: Result) -> None:
     """Say that there are more rows than those of the first page that were written to a file."""
     headers = result.reply.headers if result.reply else {}
     places = [style.next or style.follow for style in method.styles if style.next or style.follow]
-    more = any(query.place(place, result.raw, headers) not in {None, "", False} for place in places)
-    if more and "--out" in line.options and line.get("--output") in output.ROWS:
+    if any(query.place(place, result.raw, headers) not in {None, "", False} for place in places):
         console.warn(["these are the rows of the first page; --all reads all of them"])
 
 

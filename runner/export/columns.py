@@ -32,7 +32,7 @@ class Shape:
         chosen = next((value for name, value in values.items() if name.lower() == _CHOICE), ())
         words = chosen.split(",") if isinstance(chosen, str) else chosen if isinstance(chosen, (list, tuple)) else ()
         defs = method.schema.get("$defs", {})
-        return cls(tuple(str(word).strip() for word in words), tuple(_properties(row_node(method, paged=paged), defs)))
+        return cls(tuple(str(word).strip() for word in words), tuple(properties(row_node(method, paged=paged), defs)))
 
     def ordered(self, seen: Collection[str]) -> list[str]:
         """The columns of rows in which these keys were seen, in order of appearance.
@@ -66,7 +66,7 @@ def row_node(method: Method, *, paged: bool) -> Json:
     """The schema of one row: of the items of a list, of the list that pages are read from, else of the value."""
     defs = method.schema.get("$defs", {})
     block = resolved(method.returns, defs)
-    names = list(_properties(block, defs))
+    names = list(properties(block, defs))
     rows = {style.items.rpartition(".")[2] for style in method.styles} if paged else set(names[:1] * (len(names) == 1))
     for name in names:
         inner = resolved(child(block, name, defs), defs)
@@ -75,11 +75,11 @@ def row_node(method: Method, *, paged: bool) -> Json:
     return resolved(block["items"], defs) if "items" in block else block
 
 
-def _properties(node: Any, defs: Mapping[str, Any]) -> Json:
+def properties(node: Any, defs: Mapping[str, Any]) -> Json:
     """The named properties of a node and of its alternatives, in order."""
     block = resolved(node, defs)
     found: Json = dict(block.get("properties", {}))
     for word in ("allOf", "anyOf", "oneOf"):
         for part in block.get(word, ()):
-            found = {**found, **{name: node for name, node in _properties(part, defs).items() if name not in found}}
+            found = {**found, **{name: node for name, node in properties(part, defs).items() if name not in found}}
     return found

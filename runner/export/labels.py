@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import output, query
 from ..errors import RunnerError
 from ..node import child, resolved
-from .columns import row_node
+from .columns import properties, row_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -90,6 +90,13 @@ class Labels:
             for row in found if isinstance(found, list) else ():
                 book[output.cell(query.search(source["key"], row))] = _joined(query.search(source["label"], row))
         return book if book or items == source.get("items", "@") else None
+
+
+def labelled(method: Method) -> list[str]:
+    """The described columns of a method's rows that have names behind their values."""
+    defs = method.schema.get("$defs", {})
+    node = row_node(method, paged=bool(method.styles))
+    return [name for name in properties(node, defs) if "labels" in resolved(child(node, name, defs), defs)]
 
 
 def _values(table: Table, columns: list[str]) -> dict[str, Json]:
