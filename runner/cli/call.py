@@ -150,8 +150,9 @@ def _settle(line: Line, method: Method) -> None:
     ):
         if option in line.options and not fits:
             raise CallError(f"{option} is for {what}")
-    if "--table" in line.options and not line.get("--table").strip():
-        raise CallError("--table needs a name")
+    table = line.get("--table", "rows")
+    if not table.strip() or table.lower().startswith("sqlite_"):
+        raise CallError(f"--table can't be {table!r}", hint="SQLite keeps names that begin with sqlite_ for itself")
     many = line.on("--all") or "--limit" in line.options
     if (line.on("--dry-run") or line.on("--curl")) and (many or form in output.ROWS):
         line.options.pop("--out", None)  # what is shown is no row: a file of rows must not go for it

@@ -78,6 +78,7 @@ def _sheet(book: Any, table: Table, number: int) -> Any:
     """The next sheet, with a head."""
     end = "" if number == 1 else f" ({number})"
     name = re.sub(r"[\[\]:*?/\\]", " ", table.name).strip("' ")[: 31 - len(end)] or "rows"
+    name = f"{name}_" if name.lower() == "history" else name  # which the program keeps for itself
     sheet = book.add_worksheet(f"{name}{end}")
     for column, head in enumerate(table.columns):
         _put(sheet, 0, column, head)

@@ -377,9 +377,10 @@ def test_a_sheet_that_is_full_goes_on_in_the_next(tmp_path: Path, monkeypatch: p
         sheets = {sheet.title: [row[0] for row in sheet.iter_rows(values_only=True)] for sheet in book}
     start = "a b  " + "c" * 26
     assert sheets == {start: ["n", 0, 1, 2], f"{start[:27]} (2)": ["n", 3, 4, 5], f"{start[:27]} (3)": ["n", 6]}
-    Export("xlsx", str(path), table="[]").save([])
-    with closing(openpyxl.load_workbook(path)) as book:
-        assert book.sheetnames == ["rows"]
+    for name, sheet in (("[]", "rows"), ("History", "History_"), ("'it's'", "it's")):
+        Export("xlsx", str(path), table=name).save([])
+        with closing(openpyxl.load_workbook(path)) as book:
+            assert book.sheetnames == [sheet]
 
 
 @pytest.mark.parametrize(
