@@ -223,6 +223,7 @@ _RULES: dict[str, Callable[[Any, Any, Json, Json], bool]] = {
 }
 _SILENT = frozenset(
     [
+        "labels",
         "$schema",
         "$id",
         "$defs",
