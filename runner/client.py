@@ -66,6 +66,10 @@ class Watch(Protocol):
         """Time is about to pass."""
         ...
 
+    def counted(self, total: int | None) -> None:
+        """The first page of a list tells how many rows there are, or does not."""
+        ...
+
 
 class Client:
     """Calls the methods of one service. It may be used from many threads; close it, or use it in a `with`.
@@ -181,11 +185,15 @@ class Client:
         """
         return self.rows(self.plan(name, params, more))
 
-    def rows(self, plan: Plan, limit: int | None = None) -> Iterator[Any]:
+    def rows(self, plan: Plan, limit: int | None = None) -> Generator[Any, None, None]:
         """The rows of a planned call; `limit` is how many are wanted, where that is known."""
-        given = self._flow(reading.read(plan.call, self._planner.session, limit))
+        given = self._flow(reading.read(plan.call, self._planner.session, limit, self._counted))
         with closing(given):
             yield from islice(given, limit)
+
+    def _counted(self, total: int | None) -> None:
+        if self.watch:
+            self.watch.counted(total)
 
     def batch(self, calls: Calls, *, halt: bool = False) -> Any:
         """Many calls in as few requests as the service allows: a mapping or a sequence of (name, params).

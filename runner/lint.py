@@ -159,7 +159,27 @@ def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:
         return
     yield from _names(file, method)
     yield from _schemas(file, method)
+    yield from _labels(file, method, catalog)
     yield from _examples(file, method)
+
+
+def _labels(file: File, method: Method, catalog: Catalog) -> Iterator[Fault]:
+    """Names behind values that could not be had: from a method that there is not, at a place that is no place."""
+    sources = [
+        one["labels"]
+        for part in (method.returns, *method.schema.get("$defs", {}).values())
+        for one in nodes(part)
+        if "labels" in one
+    ]
+    for source in sources:
+        name = source.get("method", "")
+        if name and not catalog.has(method.service.name, name):
+            yield file.fault(["returns"], f"the labels of {method.full_name} come from {name}, which there is not")
+        for word in ("items", "key", "label"):
+            try:
+                query.compiled(source.get(word, "@").replace("{name}", "name"))
+            except SpecError as error:
+                yield file.fault(["returns"], f"the labels of {method.full_name}: {error.message}")
 
 
 def service_of(path: Path, roots: Sequence[str] = ()) -> str:

@@ -7,13 +7,13 @@ import json
 import os
 import re
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from .errors import CallError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Json = dict[str, Any]
 
@@ -46,13 +46,13 @@ def _yaml(value: Any, _width: int) -> str:
     return document.dump(value)
 
 
-def columns(rows: Iterable[Any]) -> list[str]:
+def columns(found: Iterable[Any]) -> list[str]:
     """The keys of all rows, in the order in which they are first seen; `value` for rows that are no objects."""
-    found: dict[str, None] = {}
-    for row in rows:
+    names: dict[str, None] = {}
+    for row in found:
         for key in row if isinstance(row, dict) else ("value",):
-            found.setdefault(str(key))
-    return list(found)
+            names.setdefault(str(key))
+    return list(names)
 
 
 def cell(value: Any) -> str:
@@ -62,7 +62,7 @@ def cell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_other)
 
 
-def _rows(value: Any) -> list[Any]:
+def rows(value: Any) -> list[Any]:
     """The rows of a value: of a list its items, of an object with one list in it that list, else itself."""
     if isinstance(value, list):
         return value
@@ -73,35 +73,47 @@ def _rows(value: Any) -> list[Any]:
     return [value]
 
 
-def _at(row: Any, key: str) -> Any:
+def at(row: Any, key: str) -> Any:
+    """What a row has in a column, None where nothing."""
     if isinstance(row, dict):
         return row.get(key)
     return row if key == "value" else None
 
 
 def _csv(value: Any, _width: int) -> str:
-    import csv
-
-    rows = _rows(value)
-    names = columns(rows)
+    found = rows(value)
+    names = columns(found)
     if not names:
         return ""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([cell(_at(row, name)) for name in names] for row in rows)
-    return stream.getvalue()
+    quoted = csv_line()
+    lines = ([cell(at(row, name)) for name in names] for row in found)
+    return "".join(map(quoted, [names, *lines]))
+
+
+def csv_line() -> Callable[[Sequence[str]], str]:
+    """A function that writes cells as a line of CSV (RFC 4180), ended by a line feed alone.
+
+    The standard writer quotes the letters of its line end only, and readers take both of them for one.
+    """
+    import csv
+
+    class Echo:
+        def write(self, text: str) -> str:
+            return text
+
+    writer = csv.writer(Echo(), lineterminator="\r\n")
+    return lambda cells: f"{writer.writerow(cells)[:-2]}\n"
 
 
 def _table(value: Any, width: int) -> str:
     """Columns for rows, two columns for one object, a line for anything else."""
-    rows = _rows(value)
-    if isinstance(value, dict) and rows == [value]:
-        rows, names = [{"key": key, "value": part} for key, part in value.items()], ["key", "value"]
+    found = rows(value)
+    if isinstance(value, dict) and found == [value]:
+        found, names = [{"key": key, "value": part} for key, part in value.items()], ["key", "value"]
     else:
-        names = columns(rows)
-    cells = [[_plain(cell(_at(row, name))) for name in names] for row in rows]
-    if not any(isinstance(row, dict) for row in rows):
+        names = columns(found)
+    cells = [[_plain(cell(at(row, name))) for name in names] for row in found]
+    if not any(isinstance(row, dict) for row in found):
         return "".join(f"{one[0]}\n" for one in cells)
     if not width:
         return _aligned(names, cells)
@@ -173,41 +185,100 @@ _WRITERS: dict[str, Callable[[Any, int], str]] = {
     "ndjson": _ndjson,
 }
 FORMS = tuple(_WRITERS)
+FILES = ("xlsx", "parquet", "sqlite")  # forms that only a file can have
+ROWS = ("csv", "ndjson", *FILES)  # forms that are rows, whatever the value is
+_BY_SUFFIX = {
+    ".json": "json",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".csv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".xlsx": "xlsx",
+    ".parquet": "parquet",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+    ".db": "sqlite",
+}
+_BETTER = {
+    ".xls": ".xlsx", ".xlsm": ".xlsx", ".ods": ".xlsx", ".tsv": ".csv", ".feather": ".parquet", ".arrow": ".parquet",
+    ".gz": ".csv, and compress it after", ".zip": ".csv, and compress it after",
+}  # fmt: skip
+
+
+def form_of(path: str, asked: str = "") -> str:
+    """The form of an answer that is written to a file: that of the name's end, which one `asked` for must fit.
+
+    A name with another end says nothing, and JSON is the form where none was asked for. Raises CallError where the
+    two contradict each other, and for an end that promises a form that there is not.
+    """
+    end = os.path.splitext(path)[1].lower()
+    named = _BY_SUFFIX.get(end, "")
+    if asked and named and asked != named:
+        message = f"--output {asked} contradicts the name {path}, which ends as {named} does"
+        raise CallError(message, hint=f"leave --output out, or name a file that ends in .{asked}")
+    if not asked and end in _BETTER:
+        raise CallError(f"there is no way to write {end} files", hint=f"take {_BETTER[end]}")
+    if asked in FILES and not path:
+        raise CallError(f"--output {asked} is for files", hint=f"add --out FILE.{asked}")
+    return asked or named or "json"
 
 
 def save(path: str, content: Iterable[bytes]) -> int:
-    """Write a file whole, or leave what was there: a draft beside it takes its place at the end. Returns the bytes.
+    """Write a file whole, or leave what was there. Returns the bytes; a device or a pipe is written to as it is.
 
-    A link is followed and a file keeps its rights; a device or a pipe is written to as it is.
     Raises CallError where the file can't be written.
     """
-    try:
-        if _is_stream(path):
+    with naming(path):
+        if is_stream(path):
             with open(path, "wb") as file:
                 return sum(map(file.write, content))
-        draft, target = _draft(path), os.path.realpath(path)
+        with draft(path) as place, open(place, "wb") as file:
+            return sum(map(file.write, content))
+
+
+@contextmanager
+def draft(path: str) -> Iterator[str]:
+    """A draft beside a file: it takes the file's place when all went well, and is gone when anything did not.
+
+    A link is followed, a file keeps its rights, and what is on the disk is whole even when the power fails.
+    Raises CallError where the file can't be written.
+    """
+    target = os.path.realpath(path)
+    with naming(path):
+        place = _draft(path)
         try:
-            with open(draft, "xb") as file:
-                size = sum(map(file.write, content))
+            with open(place, "xb"):
+                pass
+            yield place
+            with open(place, "rb+") as file:
+                os.fsync(file.fileno())
             if os.path.exists(target):
-                os.chmod(draft, stat.S_IMODE(os.stat(target).st_mode))
-            os.replace(draft, target)
+                os.chmod(place, stat.S_IMODE(os.stat(target).st_mode))
+            os.replace(place, target)
         except BaseException:
             with suppress(OSError):
-                os.remove(draft)
+                os.remove(place)
             raise
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """What the disk refuses, as a CallError that names the file."""
+    try:
+        yield
     except OSError as error:
         raise CallError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from None
-    return size
 
 
-def _is_stream(path: str) -> bool:
+def is_stream(path: str) -> bool:
     """Whether a place is there and is neither a file nor a folder."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def _draft(path: str) -> str:
-    return f"{os.path.realpath(path)}.{os.getpid()}.part"
+    """A name that no other run takes: in a container every process may have the same number."""
+    return f"{os.path.realpath(path)}.{os.urandom(4).hex()}.part"
 
 
 def probe(path: str) -> None:
@@ -216,19 +287,10 @@ def probe(path: str) -> None:
         raise CallError("--out needs the name of a file")
     if os.path.isdir(path):
         raise CallError(f"can't write {path}: it is a folder")
-    if _is_stream(path):
+    if is_stream(path):
         return
-    try:
-        with open(_draft(path), "xb"):
+    with naming(path):
+        place = _draft(path)
+        with open(place, "xb"):
             pass
-        os.remove(_draft(path))
-    except OSError as error:
-        raise CallError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from None
-
-
-def streamed(rows: Iterable[Any], form: str) -> Iterator[str]:
-    """Rows as they come: lines of JSON at once; the other forms need all rows before their first line."""
-    if form == "ndjson":
-        yield from map(line, rows)
-        return
-    yield text(list(rows), form)
+        os.remove(place)

@@ -306,6 +306,7 @@ _RULES: dict[str, Callable[[Any, Json, _Root], Check]] = {
 }
 _SILENT = frozenset(
     [
+        "labels",
         "$schema",
         "$id",
         "$defs",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
@@ -22,7 +22,7 @@ from .pack import Pack
 from .response import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .paging import Walk
     from .spec import Batch, Method
@@ -54,8 +54,8 @@ class Reader:
     session: Session
     walk: Walk
     batch: Batch | None
+    tell: Callable[[int | None], None]
     pace: float = 0.0
-    last: list[Any] = field(default_factory=list)
 
     @property
     def method(self) -> Method:
@@ -104,15 +104,18 @@ class Reader:
         return min(max(least, busy), 2 * least)
 
 
-def read(call: Call, session: Session, limit: int | None = None) -> Flow:
+def read(
+    call: Call, session: Session, limit: int | None = None, tell: Callable[[int | None], None] = lambda _total: None
+) -> Flow:
     """The rows of all pages of a call, in order; `limit` is how many are wanted, where that is known.
 
+    Before the first row `tell` is called with how many there are, None where the first page does not say.
     Raises ServiceError where the pages lead nowhere, repeat themselves, or are not what they were said to be.
     """
     walk = paging.begin(call.method, call.values)
     alone = call.method.document.get("batch") is False or not paging.stands_alone(call.method)
     batch = None if alone else call.method.service.batch
-    reader = Reader(call, session, walk, batch)
+    reader = Reader(call, session, walk, batch, tell)
     if walk.style.ranges:
         yield from _in_ranges(reader, limit)
     elif paging.jumps(walk.style):
@@ -154,8 +157,9 @@ def _in_leaps(reader: Reader, limit: int | None) -> Flow:
     begun_at = walk.count
     result: Result = yield from reader.one(walk.values)
     rows = paging.rows(walk, method, result)
-    yield Give(rows)
     total, place = paging.total(walk.style, result) or 0, paging.place(walk)
+    reader.tell(total or None)
+    yield Give(rows)
     step = place - begun_at
     rest = total - place if limit is None else min(total - place, limit - len(rows))
     if not walk.over and step > 0 and rest > FEW_PAGES * step:
@@ -219,6 +223,7 @@ def _in_ranges(reader: Reader, limit: int | None) -> Flow:
         return
     total = paging.total(walk.style, result)
     paging.rows(walk, method, result)
+    reader.tell(total)
     yield Give(rows)
     rest = 0 if total is None else total - len(rows)
     low = _id(reader, rows[-1]) if rows else None
@@ -235,10 +240,8 @@ def _in_ranges(reader: Reader, limit: int | None) -> Flow:
 
 
 def _by_another_style(reader: Reader, limit: int | None) -> Flow:
-    from dataclasses import replace
-
     method = replace(reader.method, styles=reader.method.styles[1:])
-    yield from read(replace(reader.call, method=method), reader.session, limit)
+    yield from read(replace(reader.call, method=method), reader.session, limit, reader.tell)
 
 
 def _id(reader: Reader, row: Any) -> int | None:

@@ -23,7 +23,7 @@ errors
 document template query folders node bucket
 spec index ledger
 precheck validation encoding compiler
-catalog profiles settings arguments request response pacing output
+catalog profiles settings arguments request response pacing output export
 auth renewal paging batch transport lint
 dispatch flow pack
 sandbox
@@ -38,11 +38,13 @@ HOMES = {
     "jsonschema": {"validation"},
     "jmespath": {"query"},
     "platformdirs": {"folders"},
-    "sqlite3": {"sandbox.store", "ledger", "profiles"},
+    "sqlite3": {"sandbox.store", "ledger", "profiles", "export.database"},
     "redis": {"ledger"},
     "tomllib": {"profiles"},
     "tomlkit": {"profiles"},
     "keyring": {"profiles"},
+    "xlsxwriter": {"export.workbook"},
+    "pyarrow": {"export.parquet"},
     "rich": {"output", "cli"},
     "random": {"plan"},
 }
@@ -78,7 +80,7 @@ def imports(name: str, source: str) -> set[str]:
     """What a module of the package imports, inside functions too: own modules from the dot, others by their name."""
     tree, found = ast.parse(source), set()
     types = for_types_only(tree)
-    package = name.split(".")[:-1] if name not in {"cli", "sandbox"} else [name]
+    package = name.split(".")[:-1] if name not in {"cli", "sandbox", "export"} else [name]
     for node in ast.walk(tree):
         if node in types:
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from itertools import islice
 from os.path import expanduser
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,13 @@ from ..plan import Plan
 from . import console, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from ..catalog import Catalog
     from ..dispatch import Send
-    from ..response import Reply
+    from ..response import Reply, Result
     from ..spec import Method
+    from .progress import Progress
     from .words import Given, Line
 
 Json = dict[str, Any]
@@ -111,6 +111,7 @@ def _ready(  # noqa: PLR0913 - the parts of one line
     open_names: bool,
 ) -> int:
     credentials: Json = {key: secret(key, text, reader.sources) for key, text in given.credentials.items()}
+    _settle(line, method)
     _demand_way_out(line)
     with Client(
         method.service.name,
@@ -126,11 +127,36 @@ def _ready(  # noqa: PLR0913 - the parts of one line
         console.warn([*plan.warnings, *(_strangers(method, values) if open_names else ())])
         if line.on("--dry-run") or line.on("--curl"):
             return _show(line, client, plan)
-        client.watch = Watch(verbose=line.on("--verbose"))
-        note = client.sandbox_note
-        if note:
-            console.note(note)
-        return _send(line, client, plan)
+        client.watch = watch = Watch(verbose=line.on("--verbose"), quiet=line.on("--quiet"))
+        if client.sandbox_note and not line.on("--quiet"):
+            console.note(client.sandbox_note)
+        return _send(line, client, plan, watch)
+
+
+def _settle(line: Line, method: Method) -> None:
+    """Decide the form of the answer. Raises CallError where the line contradicts itself or a library is missing."""
+    if "bytes" not in method.reading.answers or "--output" in line.options:
+        form = output.form_of(line.get("--out"), line.get("--output"))
+        line.options["--output"] = form
+        if form in output.FILES:
+            from ..export import Export
+
+            Export(form, line.get("--out")).demand()
+    form = line.get("--output")
+    for option, fits, what in (
+        ("--bom", form == "csv" and "--out" in line.options, "a .csv file"),
+        ("--table", form in {"sqlite", "xlsx"}, "a .sqlite or .xlsx file"),
+        ("--labels", not line.on("--raw"), "rows, and --raw prints the whole answer"),
+    ):
+        if option in line.options and not fits:
+            raise CallError(f"{option} is for {what}")
+    table = line.get("--table", "rows")
+    if not table.strip() or table.lower().startswith("sqlite_"):
+        raise CallError(f"--table can't be {table!r}", hint="SQLite keeps names that begin with sqlite_ for itself")
+    many = line.on("--all") or "--limit" in line.options
+    if (line.on("--dry-run") or line.on("--curl")) and (many or form in output.ROWS):
+        line.options.pop("--out", None)  # what is shown is no row: a file of rows must not go for it
+        line.options["--output"] = "json" if form in output.FILES else form
 
 
 def _demand_way_out(line: Line) -> None:
@@ -179,99 +205,109 @@ def _strangers(method: Method, values: Json) -> Iterator[Problem]:
 def _show(line: Line, client: Client, plan: Plan) -> int:
     request = client.request(plan)
     if line.on("--curl"):
-        _write(line, [request.curl(show_secrets=line.on("--show-secrets")) + "\n"])
+        _write(line, request.curl(show_secrets=line.on("--show-secrets")) + "\n")
     else:
         value: Any = request.as_dict()
         if "--query" in line.options:
             value = query.ask(line.get("--query"), value)
-        _write(line, [output.text(value, line.get("--output", "json"))])
+        _write(line, output.text(value, line.get("--output", "json")))
     return 0
 
 
 class Watch:
-    """Says on standard error what is sent and what comes back, secrets masked; a long wait is said in any case."""
+    """Says on standard error what is sent and what comes back, secrets masked; a long wait is said in any case.
 
-    def __init__(self, *, verbose: bool) -> None:
-        self._verbose, self._began = verbose, 0.0
+    What it says takes the place of the line of progress, where there is one.
+    """
+
+    def __init__(self, *, verbose: bool, quiet: bool = False) -> None:
+        self._verbose, self._quiet, self._began = verbose, quiet, 0.0
+        self.progress: Progress | None = None
+
+    def _note(self, text: str) -> None:
+        if self.progress:
+            self.progress.clear()
+        console.note(text)
+
+    def counted(self, total: int | None) -> None:
+        """The first page tells how many rows there are, where that is known."""
+        if self.progress:
+            self.progress.expect(total)
 
     def sent(self, step: Send) -> None:
         """A request leaves."""
         self._began = time.monotonic()
         if self._verbose:
-            console.note(f"> {step.request.verb} {step.request.shown.url}")
+            self._note(f"> {step.request.verb} {step.request.shown.url}")
 
     def came(self, reply: Reply) -> None:
         """Its reply has come."""
         took = (time.monotonic() - self._began) * 1000
         if self._verbose:
-            console.note(f"< {reply.status}, {len(reply.body)} bytes, {took:.0f} ms")
+            self._note(f"< {reply.status}, {len(reply.body)} bytes, {took:.0f} ms")
 
     def waits(self, seconds: float, why: str) -> None:
         """Time is about to pass."""
-        if self._verbose or (sys.stderr.isatty() and seconds > 0.5):  # noqa: PLR2004 - shorter is not noticed
-            console.note(f"  waiting {seconds:.1f} s: {why}")
+        if self._verbose or (sys.stderr.isatty() and not self._quiet and seconds > 0.5):  # noqa: PLR2004 - shorter is not noticed
+            self._note(f"  waiting {seconds:.1f} s: {why}")
 
 
-def _send(line: Line, client: Client, plan: Plan) -> int:
+def _send(line: Line, client: Client, plan: Plan, watch: Watch) -> int:
+    method, code = plan.call.method, 0
     try:
         if line.on("--all") or "--limit" in line.options:
-            return _send_pages(line, client, plan)
+            from . import export
+
+            return export.pages(line, client, plan, watch, lambda value: _print(line, value, plan))
         result = client.run(plan)
-    except KeyboardInterrupt:
-        method = plan.call.method
+    except KeyboardInterrupt as stop:
         doubt = client.in_flight and not method.repeatable(plan.call.values)
-        raise KeyboardInterrupt(f"{method.full_name} may have been carried out" if doubt else "") from None
+        raise KeyboardInterrupt(f"{method.full_name} may have been carried out" if doubt else str(stop)) from None
     value = result.raw if line.on("--raw") else result.value
     try:
+        if line.on("--labels") and not isinstance(value, bytes):
+            from . import export
+
+            value, code = export.labelled(line, client, plan, value)
         if "--query" in line.options:
             value = query.ask(line.get("--query"), value)
-        _print(line, value)
+        _print(line, value, plan, result)
         console.flush()
     except CallError as error:
-        if plan.call.method.effect != "read":  # whoever reads "a wrong call" would make it again
-            error.message = f"{plan.call.method.full_name} was carried out, but {error.message}"
+        if method.effect != "read":  # whoever reads "a wrong call" would make it again
+            error.message = f"{method.full_name} was carried out, but {error.message}"
             error.exit_code = PARTLY
         raise
-    return 0
+    return code
 
 
-def _send_pages(line: Line, client: Client, plan: Plan) -> int:
-    rows: Iterable[Any] = client.rows(plan)
-    if "--limit" in line.options:
-        rows = islice(rows, line.whole("--limit", 0))
+def _print(line: Line, value: Any, plan: Plan, result: Result | None = None) -> None:
+    """Print an answer, or write it to the file that was named: as rows, where the form is one of rows."""
     form = line.get("--output", "json")
-    if "--query" in line.options:
-        rows = query.ask(line.get("--query"), list(rows))
-        _print(line, rows)
-    elif form == "ndjson":
-        _write(line, output.streamed(rows, form))
-    else:
-        _print(line, list(rows))
-    return 0
-
-
-def _print(line: Line, value: Any) -> None:
-    """Print an answer, or write it to the file that was named."""
     if isinstance(value, bytes):
         _write_bytes(line, value)
-        return
-    form = line.get("--output", "json")
-    wide = 0 if "--out" in line.options else console.width()
-    _write(line, [output.text(value, form, width=wide)])
+    elif "--out" in line.options and form in output.ROWS:
+        from . import export
+
+        export.save(line, value, plan)
+        if result:
+            export.hint_of_more(plan.call.method, result)
+    else:
+        _write(line, output.text(value, form, width=0 if "--out" in line.options else console.width()))
 
 
-def _write(line: Line, parts: Iterable[str]) -> None:
+def _write(line: Line, text: str) -> None:
     if "--out" in line.options:
-        output.save(line.get("--out"), (part.encode(errors="backslashreplace") for part in parts))
-        return
-    for part in parts:
-        console.answer(part)
+        output.save(line.get("--out"), [text.encode(errors="backslashreplace")])
+    else:
+        console.answer(text)
 
 
 def _write_bytes(line: Line, content: bytes) -> None:
     if "--out" in line.options:
         size = output.save(line.get("--out"), iter([content]))
-        console.note(f"{size} bytes written to {line.get('--out')}")
+        if not line.on("--quiet"):
+            console.note(f"{size} bytes written to {line.get('--out')}")
         return
     if sys.stdout.isatty():
         raise CallError(f"the answer is {len(content)} bytes that are no text", hint="add --out FILE")

@@ -250,7 +250,16 @@ def _facts(method: Method) -> str:
         "scope": scope if isinstance(scope, str) else " or ".join(scope),
         "auth": ", ".join(document.get("auth", ())),
         "pages": ", ".join(style.name for style in method.styles) + (" (--all reads them)" if method.styles else ""),
+        "labels": _labelled(method),
         "docs": document.get("docs", ""),
         "file": method.origin,
     }
     return "".join(f"{name + ':':<8}{value}\n" for name, value in facts.items() if value)
+
+
+def _labelled(method: Method) -> str:
+    """The columns of the rows that have names behind their values."""
+    from ..export.labels import labelled
+
+    names = ", ".join(labelled(method))
+    return f"{names} (--labels shows the names behind them)" if names else ""

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ..errors import CallError, RunnerError, RunnerWarning, UnknownMethod, nearest
+from ..output import FILES, FORMS
 from . import console
 from .quick import COMMANDS, RESERVED
 from .words import SWITCHES, Line, catalog, general
@@ -62,7 +63,7 @@ def _run(argv: list[str]) -> int:
         return complete(argv[1:])
     if first in COMMANDS:
         return _command(first, argv[1:])
-    line = general(argv)
+    line = general(argv, forms=(*FORMS, *FILES))
     words = _service_first(line.rest)
     if not words:
         from .help import top

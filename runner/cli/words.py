@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import arguments, settings
 from ..errors import CallError, did_you_mean, nearest
-from ..output import FORMS
+from ..output import FILES, FORMS
 from .quick import language
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ SWITCHES = {
     "--show-secrets": "with --curl: do not mask secrets",
     "--raw": "print the whole answer, not only its value",
     "--all": "read all pages of a list",
+    "--labels": "of rows: after STAGE_ID show STAGE_ID_label, the name behind its value, where the method tells of one",
+    "--bom": "with a .csv file: put the mark in front by which Excel knows UTF-8",
+    "--quiet": "say nothing but warnings and errors",
     "--no-check": "send the input as it is, without checking it",
     "--insecure": "let credentials travel over http:// to another machine",
     "--verbose": "say what is sent and what comes back",
@@ -32,9 +35,11 @@ SWITCHES = {
 VALUES = {
     "--profile": "NAME: the saved connection to use",
     "--params": "JSON, @file or -: the whole input",
-    "--output": f"{'|'.join(FORMS)}: the form of the answer",
-    "--query": "JMESPATH: the part of the answer to print",
-    "--out": "FILE: write the answer there",
+    "--output": f"{'|'.join((*FORMS, *FILES))}: the form of the answer",
+    "--query": "JMESPATH: the part of the answer to print; with --all it waits for all rows",
+    "--out": "FILE: write the answer there, in the form that its name ends in: .json .yaml, and as rows .csv .ndjson "
+    ".xlsx .parquet .sqlite; in a cell an object or a list is its JSON text",
+    "--table": "NAME: of the table in a .sqlite file, of the sheet in an .xlsx file",
     "--limit": "N: read pages until there are N rows",
     "--timeout": "SECONDS: how long an answer may take",
     "--methods": "DIR: one more folder of methods",
@@ -98,10 +103,10 @@ def catalog(line: Line, near: str = "") -> Catalog:
     return Catalog(folder or None, lang=line.get("--lang") or language(), near=near)
 
 
-def general(argv: list[str], *, also: dict[str, str] | None = None) -> Line:
+def general(argv: list[str], *, also: dict[str, str] | None = None, forms: tuple[str, ...] = FORMS) -> Line:
     """Take the general options out of a line; what belongs to a method stays, in order.
 
-    After `--` nothing is an option. `also` are more options with a value.
+    After `--` nothing is an option. `also` are more options with a value, `forms` those that an answer may have.
     """
     line = Line()
     values = {**VALUES, **(also or {})}
@@ -125,10 +130,9 @@ def general(argv: list[str], *, also: dict[str, str] | None = None) -> Line:
     if line.get("--out") == "-":
         del line.options["--out"]
     form = line.get("--output", "json")
-    if form not in FORMS:
-        raise CallError(
-            f"--output can't be {form!r}", hint=did_you_mean(nearest(form, FORMS)) or f"one of {', '.join(FORMS)}"
-        )
+    if form not in forms:
+        hint = did_you_mean(nearest(form, forms)) or f"one of {', '.join(forms)}"
+        raise CallError(f"--output can't be {form!r}", hint=hint)
     return line
 
 

@@ -59,7 +59,7 @@ def test_an_unknown_shell_is_met_with_those_that_are_known(shell: str, told: str
         (["notes", "nothing", "--x"], []),
         (["nothing", "--x"], []),
         (["--x", "--y"], []),
-        (["notes", "--t"], ["--timeout"]),
+        (["notes", "--ti"], ["--timeout"]),
         (["find", "notes", ""], []),
         (["notes", "--output", "j"], ["json"]),
         (["bitrix24", "im.chat.add", "--color", "GR"], ["GREEN", "GRAY", "GRAPHITE"]),

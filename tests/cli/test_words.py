@@ -73,7 +73,10 @@ def test_a_command_may_have_options_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        (["--query"], "--query needs a value; JMESPATH: the part of the answer to print"),
+        (
+            ["--query"],
+            "--query needs a value; JMESPATH: the part of the answer to print; with --all it waits for all rows",
+        ),
         (["--out", "--dry-run"], "--out needs a value; if --dry-run is the value, write --out=--dry-run"),
         (["--query", "-v"], "--query needs a value; if -v is the value, write --query=-v"),
         (

@@ -127,12 +127,19 @@ def test_somebody_may_watch(portal: Client, wire: Wire) -> None:
         def waits(self, seconds: float, why: str) -> None:
             said.append(seconds)
 
+        def counted(self, total: int | None) -> None:
+            said.append(total)
+
     portal.watch = Watch()
     wire.say({"fault": {"code": "HURRY", "wait": 3}}, {"value": True})
     portal.call("book.lend", id=1)
     shown = "<Request POST https://library.example/api/book.lend>"
     assert said == [shown, 200, 3.0, shown, 200]
     assert not portal.in_flight
+    said.clear()
+    wire.say({"value": [{"id": 1}], "total": 1})
+    assert list(portal.iterate("book.list")) == [{"id": 1}]
+    assert said[-1] == 1
 
 
 # Before a call

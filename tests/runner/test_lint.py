@@ -174,6 +174,25 @@ def test_params_that_are_no_json_schema_are_found(
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("{values: {a: b}}", []),
+        ("{method: note.add, key: id, label: '[a, b]', items: '\"{name}\".list'}", []),
+        ("{method: note.gone, key: id, label: name}", ["come from note.gone, which there is not"]),
+        ("{method: note.add, key: 'a[', label: name}", ["'a[' is no JMESPath: "]),
+        ("{method: note.add, key: a}", ["labels"]),
+    ],
+)
+def test_names_behind_values_come_from_somewhere(
+    source: str, told: list[str], shelf: Callable[[str, str], list[str]]
+) -> None:
+    found = shelf(PLACE, f"{METHOD}returns: {{properties: {{a: {{labels: {source}}}}}}}\n")
+    assert len(found) == len(told)
+    assert all(part in one for part, one in zip(told, found, strict=True))
+    assert all(one.startswith("note.add.yaml:4:") for one in found)
+
+
 def test_a_warning_in_an_example_is_no_fault(shelf: Callable[[str, str], list[str]]) -> None:
     assert shelf(PLACE, METHOD + "params: {a: {deprecated: true}}\nexamples: [{params: {a: 1}}]\n") == []
 

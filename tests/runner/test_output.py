@@ -101,21 +101,6 @@ def test_markup_of_a_value_is_no_markup() -> None:
     assert "[red]x[/red]" in output.text([{"a": "[red]x[/red]"}], "table", width=80)
 
 
-def test_rows_are_written_as_they_come_only_where_a_row_is_a_line() -> None:
-    def rows() -> Iterator[int]:
-        yield 1
-        message = "the next page"
-        raise LookupError(message)
-
-    lines = output.streamed(rows(), "ndjson")
-    assert next(lines) == "1\n"
-    with pytest.raises(LookupError):
-        next(lines)
-    with pytest.raises(LookupError):
-        next(output.streamed(rows(), "csv"))
-    assert list(output.streamed(iter([1, 2]), "csv")) == ["value\n1\n2\n"]
-
-
 def test_a_file_is_written_whole_and_its_bytes_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "answer"
     assert output.save(str(path), iter([b"one", b"two"])) == 6

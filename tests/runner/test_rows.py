@@ -330,5 +330,5 @@ def test_how_far_a_list_is_read_ahead(
     call = client.plan("book.list", {}, {}).call
     session = client._planner.session
     session.book = SimpleNamespace(free=lambda *_: (50.0, rate))
-    one = rows.Reader(call, session, paging.begin(call.method, {}), call.method.service.batch, pace)
+    one = rows.Reader(call, session, paging.begin(call.method, {}), call.method.service.batch, print, pace)
     assert one.ahead(rows_there, each) == batches

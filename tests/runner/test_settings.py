@@ -240,9 +240,7 @@ def test_without_a_file_there_are_no_profiles(tmp_path: Path) -> None:
     assert values({}) == {"scheme": "https"}
     message = fault({}, "main")
     assert message.startswith("there is no profile 'main': ")
-    assert message.endswith(
-        "profiles.toml does not exist; declarest login toy-box main makes one, or pass the credentials"
-    )
+    assert message.endswith("does not exist; declarest login toy-box main makes one, or pass the credentials")
 
 
 def test_an_unknown_profile_is_told_with_the_nearest(config: Path) -> None:
