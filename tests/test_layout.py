@@ -41,7 +41,7 @@ HOMES = {
     "sqlite3": {"sandbox.store"},
     "tomllib": {"settings"},
     "rich": {"output", "cli"},
-    "random": {"plan"},
+    "random": {"plan", "sandbox.faults"},
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
 LONG_FILES = {"runner/spec.py": 480}  # the nouns of the format stand together, each a few lines

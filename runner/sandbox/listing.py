@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from .. import precheck
 from ..node import child, resolved
 from .envelope import Refused
+from .store import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..spec import Method, Style
+    from .store import Shelf, Span
 
 Json = dict[str, Any]
 ADDRESS = "rest_of_the_rows"  # in the query of a next address: where the page begins
 _SIZE = 50
+_SWITCHED = 100  # more than all that else speaks for a way of paging
 _NOT = "not "
 _OPERATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda held, given: _key(held) == _key(given),
@@ -58,10 +61,40 @@ def stand(values: Mapping[str, Any], method: Method, path: str) -> Any:
     return here
 
 
-def filtered(rows: list[Json], wanted: Any, operators: Mapping[str, str]) -> list[Json]:
-    """The rows that fit a filter: a map of keys with prefixes, or a list of [field, operator, value]."""
-    conditions = list(_conditions(wanted, operators))
-    return [row for row in rows if all(_holds(row, *condition) for condition in conditions)]
+def chosen(shelf: Shelf, wanted: Any, order: Any, sandbox: Mapping[str, Any]) -> Span | list[Json]:
+    """The rows that fit a filter, in the order that is asked for.
+
+    A filter is a map of keys with prefixes, or a list of [field, operator, value]. Where it speaks of ids alone and
+    the order is that of the ids, no row is read yet.
+    """
+    span, rest = shelf.span(), list(_conditions(wanted, sandbox.get("operators", {})))
+    if span is not None:
+        span, rest = _narrowed(span, rest, shelf.key, sandbox.get("no_number"))
+        ways = _ways(order)
+        first = next(iter(ways), shelf.key)
+        if not rest and first.lower() == shelf.key.lower():
+            return replace(span, down=ways.get(first, False))
+    rows = shelf.rows() if span is None else span.rows()
+    return ordered([row for row in rows if all(_holds(row, *condition) for condition in rest)], order)
+
+
+_Conditions = list[tuple[str, str, Any]]
+
+
+def _narrowed(span: Span, conditions: _Conditions, key: str, no_number: int | None) -> tuple[Span, _Conditions]:
+    """The rows that fit the conditions on ids, and the conditions that are left."""
+    rest = []
+    for name, operation, given in conditions:
+        place = identity(given)
+        place = place if isinstance(place, int) or isinstance(given, (list, dict)) else no_number
+        if name.lower() != key.lower() or not isinstance(place, int) or operation not in {"=", ">", ">=", "<", "<="}:
+            rest.append((name, operation, given))
+            continue
+        if operation in {"=", ">", ">="}:
+            span = span.above(place, itself=operation != ">")
+        if operation in {"=", "<", "<="}:
+            span = span.below(place, itself=operation != "<")
+    return span, rest
 
 
 def _conditions(wanted: Any, operators: Mapping[str, str]) -> Iterable[tuple[str, str, Any]]:
@@ -119,14 +152,19 @@ def _key(value: Any) -> tuple[int, float, str]:
 
 def ordered(rows: list[Json], wanted: Any) -> list[Json]:
     """The rows by the fields of a map, a list or a text such as `-name`; the first field counts most."""
+    for name, down in reversed(_ways(wanted).items()):
+        rows = sorted(rows, key=lambda row: _key(_held(row, name)), reverse=down)
+    return rows
+
+
+def _ways(wanted: Any) -> dict[str, bool]:
+    """The fields that rows are put in order by, and whether downwards."""
     if isinstance(wanted, str):
         wanted = [one.strip() for one in wanted.split(",")]
     if isinstance(wanted, list):
-        wanted = {str(one).lstrip("+-"): "desc" if str(one).startswith("-") else "asc" for one in wanted}
-    for name, way in reversed(wanted.items() if isinstance(wanted, dict) else ()):
-        down = str(way).lower().startswith("desc")
-        rows = sorted(rows, key=lambda row: _key(_held(row, name)), reverse=down)
-    return rows
+        return {str(one).lstrip("+-"): str(one).startswith("-") for one in wanted}
+    ways = wanted.items() if isinstance(wanted, dict) else ()
+    return {name: str(way).lower().startswith("desc") for name, way in ways}
 
 
 def selected(rows: list[Json], wanted: Any, key: str) -> list[Json]:
@@ -142,29 +180,44 @@ def selected(rows: list[Json], wanted: Any, key: str) -> list[Json]:
     ]
 
 
-def page(method: Method, values: Mapping[str, Any], rows: list[Json], key: str, start: int = 0) -> Page:
+def page(method: Method, values: Mapping[str, Any], rows: Span | list[Json], key: str, start: int = 0) -> Page:
     """The page that the values ask for; `start` is where it begins unless they say so."""
     if not method.styles:
-        return Page(rows, len(rows))
+        whole = _part(rows, 0, len(rows))
+        return Page(whole, len(rows))
     style = _style(method, values)
     size, number = style.size or _SIZE, style.first
     for path, wanted in style.send.items():
         given = stand(values, method, path)
-        whole = max(_whole(given) or 0, 0)
+        whole_number = max(_whole(given) or 0, 0)
         if wanted in ("$next", "$count"):
-            start = whole
+            start = whole_number
         elif wanted == "$page" and given is not None:
-            number = whole
+            number = whole_number
         elif wanted == "$last" and given is not None:
-            rows = [row for row in rows if _key(row[key]) > _key(given)]
+            rows = _after(rows, key, given)
         elif isinstance(wanted, int) and wanted > 0:
-            size = whole or size
+            size = whole_number or size
     return _cut(method, style, rows, start or max(number - style.first, 0) * size, size)
 
 
-def _cut(method: Method, style: Style, rows: list[Json], start: int, size: int) -> Page:
+def _part(rows: Span | list[Json], start: int, size: int) -> list[Json]:
+    return rows[start : start + size] if isinstance(rows, list) else rows.part(start, size)
+
+
+def _after(rows: Span | list[Json], key: str, given: Any) -> Span | list[Json]:
+    """The rows behind an id."""
+    place = identity(given)
+    if not isinstance(rows, list):
+        if isinstance(place, int):
+            return rows.above(place)
+        rows = rows.rows()
+    return [row for row in rows if _key(row[key]) > _key(given)]
+
+
+def _cut(method: Method, style: Style, rows: Span | list[Json], start: int, size: int) -> Page:
     """The page, and in it what the style promises: a total, a next mark, a next address."""
-    part, total = rows[start : start + size], len(rows)
+    part, total = _part(rows, start, size), len(rows)
     more = start + size < total
     marks: Json = {style.total: total} if style.total else {}
     if more and style.follow:
@@ -172,18 +225,25 @@ def _cut(method: Method, style: Style, rows: list[Json], start: int, size: int) 
     if more and style.next:
         marks[style.next] = _mark(method, style, start + size - style.add)
     beside = style.next.startswith(("header.", "link."))
-    return Page(part, total if style.total else None, None if beside else marks.get(style.next), marks)
+    uncounted = method.service.sandbox.get("uncounted") if any(one.total for one in method.styles) else None
+    return Page(part, total if style.total else uncounted, None if beside else marks.get(style.next), marks)
 
 
 def _style(method: Method, values: Mapping[str, Any]) -> Style:
-    """The style that the values fit best; where they fit none, one that tells how many there are."""
+    """The style that the values fit best; where they fit none, one that tells how many there are.
+
+    A style that sends a number below zero, such as -1 for rows that are not counted, is meant just where that is given.
+    """
 
     def fit(style: Style) -> tuple[int, bool]:
         score = 0
         for path, wanted in style.send.items():
             given = stand(values, method, path)
             marked = isinstance(wanted, str) and wanted.startswith("$")
-            if given is not None and given == wanted:
+            switch = (_whole(wanted) or 0) < 0
+            if switch:
+                score += _SWITCHED if _whole(given) == wanted else -_SWITCHED
+            elif given is not None and given == wanted:
                 score += 2
             elif given is not None:
                 score += 1 if marked or (_whole(wanted) or 0) > 0 else -2

@@ -96,10 +96,17 @@ class Routes:
             sending = road.service.request
             default = sending.get("path", "{method}")
             parts = _parted(road, sending.get("base", ""), default, self._address + path)
-            method = self.method(parts[1].get("method", ""), road.service.variant) if parts else None
+            method = self._called(parts[1].get("method", ""), road.service) if parts else None
             if method and (method.sending.base, method.sending.path) == (sending.get("base", ""), default):
                 found += self._routes(method, [road], path)
         return found
+
+    def _called(self, name: str, service: Service) -> Method | None:
+        """The method of a name in an address, where it may end in the name of a form such as `.json`."""
+        found = self.method(name, service.variant)
+        ends = () if found else service.sandbox.get("suffixes", ())
+        end = next((one for one in ends if name.lower().endswith(one)), "")
+        return self.method(name[: -len(end)], service.variant) if end else found
 
     def _by_path(self, path: str) -> list[Route]:
         """The routes of methods that have an address of their own."""

@@ -9,12 +9,15 @@ import json
 import os
 import sqlite3
 import threading
+from array import array
+from bisect import bisect_left, bisect_right
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 Json = dict[str, Any]
 MEMORY = ":memory:"
@@ -32,6 +35,8 @@ class Store:
         self.note = ""
         self._lock = threading.RLock()
         self._depth = 0
+        self._ids: dict[str, array[int] | None] = {}
+        self._seen = 0
         try:
             self._base = _opened(path)
         except (OSError, sqlite3.Error) as error:
@@ -43,12 +48,19 @@ class Store:
         with self._lock:
             self._base.close()
 
-    @contextmanager
-    def change(self) -> Iterator[None]:
+    def change(self) -> AbstractContextManager[None]:
         """Several steps as one: all of them happen, or, where an error comes out, none. It may be nested."""
+        return self._whole("BEGIN IMMEDIATE")
+
+    def view(self) -> AbstractContextManager[None]:
+        """Several readings of one and the same state. Nothing is written in it."""
+        return self._whole("BEGIN")
+
+    @contextmanager
+    def _whole(self, first: str) -> Iterator[None]:
         with self._lock:
             if not self._depth:
-                self._base.execute("BEGIN IMMEDIATE")
+                self._base.execute(first)
             self._depth += 1
             word = "ROLLBACK"
             try:
@@ -58,6 +70,8 @@ class Store:
                 self._depth -= 1
                 if not self._depth:
                     self._base.execute(word)
+                if word == "ROLLBACK":
+                    self._ids.clear()
 
     def run(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""
@@ -69,6 +83,7 @@ class Store:
         with self.change():
             self.run("DELETE FROM rows")
             self.run("DELETE FROM counters")
+            self._ids.clear()
 
     def shelf(self, name: str, key: str = "id", seed: Sequence[Mapping[str, Any]] = ()) -> Shelf:
         """The shelf of this name, with the seed on it where nobody has used it before."""
@@ -78,6 +93,46 @@ class Store:
                 if not self._used(name):
                     found.sow(seed)
         return found
+
+    def ids(self, name: str) -> array[int] | None:
+        """Every id of a shelf in order; None where some are no numbers. It is read once, and kept up to date.
+
+        What another process changes is seen by the version of the file.
+        """
+        with self._lock:
+            ((seen,),) = self.run("PRAGMA data_version")
+            if seen != self._seen:
+                self._ids.clear()
+                self._seen = seen
+            if name not in self._ids:
+                found = self._base.execute("SELECT id FROM rows WHERE collection = ? ORDER BY id", (name,))
+                try:
+                    self._ids[name] = array("q", (place for (place,) in found))
+                except TypeError:
+                    self._ids[name] = None
+            return self._ids[name]
+
+    def came(self, name: str, place: Any) -> None:
+        """Keep in mind that a row stands there now."""
+        ids = self._ids.get(name)
+        if ids is None or not isinstance(place, int):
+            self._ids.pop(name, None)
+            return
+        at = bisect_left(ids, place)
+        if at == len(ids) or ids[at] != place:
+            ids.insert(at, place)
+
+    def went(self, name: str, place: Any) -> None:
+        """Keep in mind that no row stands there any more."""
+        ids = self._ids.get(name)
+        if ids is not None and isinstance(place, int):
+            at = bisect_left(ids, place)
+            if ids[at : at + 1] == array("q", [place]):
+                ids.pop(at)
+
+    def forget(self, name: str) -> None:
+        """Read the ids of a shelf anew when they are wanted next."""
+        self._ids.pop(name, None)
 
     def _used(self, name: str) -> bool:
         return bool(self.run("SELECT 1 FROM counters WHERE collection = ?", name))
@@ -108,6 +163,41 @@ class Shelf:
             self._write(place, row)
         return int(place)
 
+    def extend(self, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Put many rows on the shelf at once, those without an id behind the last one. Returns how many."""
+        with self.store.change():
+            ((last,),) = self.store.run("SELECT last FROM counters WHERE collection = ?", self.name)
+            count = 0
+            for row in rows:
+                count += 1
+                place = identity(row.get(self.key, last + 1))
+                last = max(last, place) if isinstance(place, int) else last
+                self._put(place, row)
+            self.store.run("UPDATE counters SET last = ? WHERE collection = ?", last, self.name)
+            self.store.forget(self.name)
+        return count
+
+    def span(self) -> Span | None:
+        """Every row, none of them read yet; None where some ids are no numbers."""
+        ids = self.store.ids(self.name)
+        return None if ids is None else Span(self, ids, 0, len(ids))
+
+    def some(self, most: int) -> list[Json]:
+        """The first rows."""
+        found = self.store.run("SELECT json FROM rows WHERE collection = ? ORDER BY id LIMIT ?", self.name, most)
+        return [json.loads(text) for (text,) in found]
+
+    def count(self) -> int:
+        """How many rows there are."""
+        ((count,),) = self.store.run("SELECT count(*) FROM rows WHERE collection = ?", self.name)
+        return int(count)
+
+    def between(self, first: int, last: int, *, down: bool = False) -> list[Json]:
+        """The rows from one id to another."""
+        way = "DESC" if down else "ASC"
+        text = f"SELECT json FROM rows WHERE collection = ? AND id BETWEEN ? AND ? ORDER BY id {way}"  # noqa: S608
+        return [json.loads(one) for (one,) in self.store.run(text, self.name, first, last)]
+
     def row(self, place: object) -> Json | None:
         """The row of an id, whether the id is written as a number or as text."""
         key = identity(place)
@@ -132,11 +222,51 @@ class Shelf:
         with self.store.change():
             row = self.row(place)
             self.store.run("DELETE FROM rows WHERE collection = ? AND id = ?", self.name, identity(place))
+            self.store.went(self.name, identity(place))
         return row
 
     def _write(self, place: Any, row: Mapping[str, Any]) -> None:
+        self._put(place, row)
+        self.store.came(self.name, place)
+
+    def _put(self, place: Any, row: Mapping[str, Any]) -> None:
         text = json.dumps({**row, self.key: place})
         self.store.run("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", self.name, place, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Rows whose ids follow one another on a shelf, in the order of their ids. Only what is asked for is read."""
+
+    shelf: Shelf
+    ids: array[int]
+    low: int
+    high: int
+    down: bool = False
+
+    def __len__(self) -> int:
+        return max(0, self.high - self.low)
+
+    def above(self, place: int, *, itself: bool = False) -> Span:
+        """Those with greater ids."""
+        at = (bisect_left if itself else bisect_right)(self.ids, place)
+        return replace(self, low=max(self.low, at))
+
+    def below(self, place: int, *, itself: bool = False) -> Span:
+        """Those with smaller ids."""
+        at = (bisect_right if itself else bisect_left)(self.ids, place)
+        return replace(self, high=min(self.high, at))
+
+    def part(self, start: int, size: int) -> list[Json]:
+        """Some of the rows."""
+        low, high = self.low + start, min(self.low + start + size, self.high)
+        if self.down:
+            low, high = max(self.high - start - size, self.low), self.high - start
+        return self.shelf.between(self.ids[low], self.ids[high - 1], down=self.down) if low < high else []
+
+    def rows(self) -> list[Json]:
+        """All of them."""
+        return self.part(0, len(self))
 
 
 def identity(value: object) -> int | str | None:
