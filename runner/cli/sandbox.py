@@ -157,14 +157,13 @@ def _serve(methods: Catalog, service: str, line: Line, switches: set[str]) -> in
     from ..sandbox import start
 
     options, rows = _options(line, switches), _numbers(line, "--rows", "COLLECTION:N or METHOD:N")
-    _welcome_many()
     try:
         served = start(methods, service, **options)
     except OSError as error:
         place = f"{options['host']}:{options['port']}"
         raise CallError(f"can't listen on {place}: {(error.strerror or str(error)).lower()}") from None
     try:
-        with _stopped_by_signals():
+        with _stopped_by_signals(), _many_connections():
             for name, count in rows.items():
                 served.seed(name, count)
             served.log = None if "--quiet" in switches else console.note
@@ -203,13 +202,25 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(one, handler)
 
 
-def _welcome_many() -> None:
-    """Let this process hold as many connections as the system allows."""
+@contextmanager
+def _many_connections() -> Iterator[None]:
+    """Let this process hold as many connections as the system allows, and its threads wait longer for one another.
+
+    A thousand threads that each look every 5 ms whether it is their turn would do little else.
+    """
+    import sys
+
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.05)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _login(service: Service, served: Served) -> str:

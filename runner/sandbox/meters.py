@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..spec import Limit, Method, Service
 
 _WINDOW, _PARTS = "10m", 10
+_ROUNDING = 1e-6  # drops: the seconds of a clock are no finer
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Meters:
                 key = (limit.rate, limit.burst, source, *self._key(limit, method))
                 level, since = self._levels.get(key, (0.0, now))
                 level = max(0.0, level - max(0.0, now - since) * limit.rate) + 1
-                if level > limit.burst:
+                if level > limit.burst + _ROUNDING:
                     raise _refused("rate", now, (level - limit.burst) / limit.rate)
                 levels[key] = (level, now)
             self._levels.update(levels)

@@ -63,11 +63,18 @@ class Routes:
 
     def find(self, path: str, verb: str) -> list[Route]:
         """The routes to the one method that is meant, one for each way of authorising; none where there is none."""
-        found = self._by_name(path) or self._by_path(path)
+        found = self._found(path)
         if not found and self._renewed():
-            found = self._by_name(path) or self._by_path(path)
+            found = self._found(path)
         found.sort(key=lambda route: (route.method.sending.verb == verb, route.literal), reverse=True)
         return [route for route in found if route.method is found[0].method]
+
+    def _found(self, path: str) -> list[Route]:
+        """The routes of an address, which may end in the name of a form such as `.json`."""
+        found = self._by_name(path) or self._by_path(path)
+        ends = () if found else self.at(path).sandbox.get("suffixes", ())
+        bare = next((path[: -len(end)] for end in ends if path.lower().endswith(end)), "")
+        return self._by_name(bare) or self._by_path(bare) if bare else found
 
     def at(self, path: str) -> Service:
         """The service, in the variant whose addresses begin like this one."""
@@ -96,17 +103,10 @@ class Routes:
             sending = road.service.request
             default = sending.get("path", "{method}")
             parts = _parted(road, sending.get("base", ""), default, self._address + path)
-            method = self._called(parts[1].get("method", ""), road.service) if parts else None
+            method = self.method(parts[1].get("method", ""), road.service.variant) if parts else None
             if method and (method.sending.base, method.sending.path) == (sending.get("base", ""), default):
                 found += self._routes(method, [road], path)
         return found
-
-    def _called(self, name: str, service: Service) -> Method | None:
-        """The method of a name in an address, where it may end in the name of a form such as `.json`."""
-        found = self.method(name, service.variant)
-        ends = () if found else service.sandbox.get("suffixes", ())
-        end = next((one for one in ends if name.lower().endswith(one)), "")
-        return self.method(name[: -len(end)], service.variant) if end else found
 
     def _by_path(self, path: str) -> list[Route]:
         """The routes of methods that have an address of their own."""

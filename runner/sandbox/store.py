@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MEMORY = ":memory:"
+_PUT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
 _PATIENCE = 30.0  # seconds that one process waits for another's change
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS rows (collection TEXT, id, json TEXT, PRIMARY KEY (collection, id)) WITHOUT ROWID",
@@ -77,6 +78,11 @@ class Store:
         """The rows that a statement gives."""
         with self._lock:
             return self._base.execute(text, values).fetchall()
+
+    def run_many(self, text: str, values: Iterable[tuple[object, ...]]) -> int:
+        """Run a statement that writes one row with each of these values. Returns how many rows it wrote."""
+        with self._lock:
+            return self._base.executemany(text, values).rowcount
 
     def clear(self) -> None:
         """Forget everything; each shelf begins with its seed again."""
@@ -167,12 +173,15 @@ class Shelf:
         """Put many rows on the shelf at once, those without an id behind the last one. Returns how many."""
         with self.store.change():
             ((last,),) = self.store.run("SELECT last FROM counters WHERE collection = ?", self.name)
-            count = 0
-            for row in rows:
-                count += 1
-                place = identity(row.get(self.key, last + 1))
-                last = max(last, place) if isinstance(place, int) else last
-                self._put(place, row)
+
+            def written() -> Iterator[tuple[str, Any, str]]:
+                nonlocal last
+                for row in rows:
+                    place = identity(row.get(self.key, last + 1))
+                    last = max(last, place) if isinstance(place, int) else last
+                    yield self.name, place, json.dumps({**row, self.key: place})
+
+            count = self.store.run_many(_PUT, written())
             self.store.run("UPDATE counters SET last = ? WHERE collection = ?", last, self.name)
             self.store.forget(self.name)
         return count
@@ -226,12 +235,8 @@ class Shelf:
         return row
 
     def _write(self, place: Any, row: Mapping[str, Any]) -> None:
-        self._put(place, row)
+        self.store.run(_PUT, self.name, place, json.dumps({**row, self.key: place}))
         self.store.came(self.name, place)
-
-    def _put(self, place: Any, row: Mapping[str, Any]) -> None:
-        text = json.dumps({**row, self.key: place})
-        self.store.run("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", self.name, place, text)
 
 
 @dataclass(frozen=True, slots=True)
