@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from .. import precheck
 from ..node import child, resolved
 from .envelope import Refused
-from .store import identity
+from .store import Picked, Span, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..spec import Method, Style
-    from .store import Shelf, Span
+    from .store import Shelf
 
 Json = dict[str, Any]
+Rows = Span | Picked | list[Json]
+_Conditions = list[tuple[str, str, Any]]
 ADDRESS = "rest_of_the_rows"  # in the query of a next address: where the page begins
 _SIZE = 50
 _SWITCHED = 100  # more than all that else speaks for a way of paging
@@ -61,33 +63,40 @@ def stand(values: Mapping[str, Any], method: Method, path: str) -> Any:
     return here
 
 
-def chosen(shelf: Shelf, wanted: Any, order: Any, sandbox: Mapping[str, Any]) -> Span | list[Json]:
+def chosen(shelf: Shelf, wanted: Any, order: Any, sandbox: Mapping[str, Any]) -> Rows:
     """The rows that fit a filter, in the order that is asked for.
 
     A filter is a map of keys with prefixes, or a list of [field, operator, value]. Where it speaks of ids alone and
-    the order is that of the ids, no row is read yet.
+    the order is that of the ids, no row is read yet; else all are read once, until something changes.
     """
-    span, rest = shelf.span(), list(_conditions(wanted, sandbox.get("operators", {})))
-    if span is not None:
-        span, rest = _narrowed(span, rest, shelf.key, sandbox.get("no_number"))
-        ways = _ways(order)
-        first = next(iter(ways), shelf.key)
-        if not rest and first.lower() == shelf.key.lower():
-            return replace(span, down=ways.get(first, False))
-    rows = shelf.rows() if span is None else span.rows()
-    return ordered([row for row in rows if all(_holds(row, *condition) for condition in rest)], order)
+    conditions, span = list(_conditions(wanted, sandbox.get("operators", {}))), shelf.span()
+    if span is None:
+        return _fitting(shelf.rows(), conditions, order)
+    ways, key = _ways(order), shelf.key.lower()
+    whole, rest = _narrowed(span, conditions, key, sandbox.get("no_number"))
+    first = next(iter(ways), key)
+    if not rest and first.lower() == key:
+        return replace(whole, down=ways.get(first, False))
+
+    def found() -> Iterable[int]:
+        few = next((given for name, *one, given in rest if name.lower() == key and one == ["in"]), None)
+        rows = whole.only(few).part(0, len(few)) if isinstance(few, list) else whole.rows()
+        return (row[shelf.key] for row in _fitting(rows, rest, order))
+
+    question = repr((shelf.name, whole.low, whole.high, rest, list(ways.items())))
+    return Picked(shelf, shelf.store.picked(question, found))
 
 
-_Conditions = list[tuple[str, str, Any]]
+def _fitting(rows: list[Json], conditions: _Conditions, order: Any) -> list[Json]:
+    return ordered([row for row in rows if all(_holds(row, *condition) for condition in conditions)], order)
 
 
 def _narrowed(span: Span, conditions: _Conditions, key: str, no_number: int | None) -> tuple[Span, _Conditions]:
     """The rows that fit the conditions on ids, and the conditions that are left."""
     rest = []
     for name, operation, given in conditions:
-        place = identity(given)
-        place = place if isinstance(place, int) or isinstance(given, (list, dict)) else no_number
-        if name.lower() != key.lower() or not isinstance(place, int) or operation not in {"=", ">", ">=", "<", "<="}:
+        place = _place(given, no_number)
+        if name.lower() != key or place is None or operation not in {"=", ">", ">=", "<", "<="}:
             rest.append((name, operation, given))
             continue
         if operation in {"=", ">", ">="}:
@@ -180,7 +189,7 @@ def selected(rows: list[Json], wanted: Any, key: str) -> list[Json]:
     ]
 
 
-def page(method: Method, values: Mapping[str, Any], rows: Span | list[Json], key: str, start: int = 0) -> Page:
+def page(method: Method, values: Mapping[str, Any], rows: Rows, key: str, start: int = 0) -> Page:
     """The page that the values ask for; `start` is where it begins unless they say so."""
     if not method.styles:
         whole = _part(rows, 0, len(rows))
@@ -195,27 +204,33 @@ def page(method: Method, values: Mapping[str, Any], rows: Span | list[Json], key
         elif wanted == "$page" and given is not None:
             number = whole_number
         elif wanted == "$last" and given is not None:
-            rows = _after(rows, key, given)
+            rows = _after(rows, key, given, method.service.sandbox.get("no_number"))
         elif isinstance(wanted, int) and wanted > 0:
             size = whole_number or size
     return _cut(method, style, rows, start or max(number - style.first, 0) * size, size)
 
 
-def _part(rows: Span | list[Json], start: int, size: int) -> list[Json]:
+def _part(rows: Rows, start: int, size: int) -> list[Json]:
     return rows[start : start + size] if isinstance(rows, list) else rows.part(start, size)
 
 
-def _after(rows: Span | list[Json], key: str, given: Any) -> Span | list[Json]:
+def _after(rows: Rows, key: str, given: Any, no_number: int | None) -> Rows:
     """The rows behind an id."""
+    place = _place(given, no_number)
+    if not isinstance(rows, list) and place is not None:
+        return rows.above(place)
+    return [row for row in _part(rows, 0, len(rows)) if _key(row[key]) > _key(given)]
+
+
+def _place(given: Any, no_number: int | None) -> int | None:
+    """What is compared with an id, as a number; None where it is none and nothing stands for that."""
     place = identity(given)
-    if not isinstance(rows, list):
-        if isinstance(place, int):
-            return rows.above(place)
-        rows = rows.rows()
-    return [row for row in rows if _key(row[key]) > _key(given)]
+    if isinstance(place, int):
+        return place
+    return None if isinstance(given, (list, dict)) else no_number
 
 
-def _cut(method: Method, style: Style, rows: Span | list[Json], start: int, size: int) -> Page:
+def _cut(method: Method, style: Style, rows: Rows, start: int, size: int) -> Page:
     """The page, and in it what the style promises: a total, a next mark, a next address."""
     part, total = _part(rows, start, size), len(rows)
     more = start + size < total

@@ -147,7 +147,7 @@ class Portal:
             values, extra = folder.within(method, values)
             return self._folded(folder, method, self._fit(method, values), extra, visit)
         self._meters.admit(method)
-        begun = self._clock()
+        begun, later = self._clock(), visit.owed
         visit.owed += self._pace.command
         values = self._fit(method, values)
         task = verbs.Task(method, values, self._store, self._account.own, visit.start, self._shift)
@@ -155,7 +155,8 @@ class Portal:
         kept = self._account.keep(method, done.value)
         used = self._clock() - begun + self._pace.command
         self._meters.charge(method, used if self._pace.operating is None else self._pace.operating)
-        return self._said(method, done if kept is done.value else Success(kept, status=done.status), visit)
+        done = done if kept is done.value else Success(kept, status=done.status)
+        return self._said(method, done, visit, begun + later, self._meters.shown(method))
 
     def _fit(self, method: Method, values: Json) -> Json:
         """The values under the names of the file. Raises Refused where they do not fit."""
@@ -163,18 +164,19 @@ class Portal:
         self._account.demand(method, values)
         return values
 
-    def _said(self, method: Method, done: Success, visit: _Visit, *, whole: bool = False) -> Outcome:
-        """A success in the service's words. The `whole` of a batch is charged for nothing."""
+    def _said(
+        self, method: Method, done: Success, visit: _Visit, begun: float, costs: tuple[float | None, int | None]
+    ) -> Outcome:
+        """A success in the service's words: when it began, and what its method has used up until when."""
         marks, headers = self._marks(done, visit.asked)
-        elapsed = max(0.0, self._clock() - visit.begun) + visit.owed
-        cost, until = (None, None) if whole else self._meters.shown(method)
+        ended = max(begun, self._clock() + visit.owed)
         known = {
-            "now": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(visit.begun)),
-            "begun": visit.begun,
-            "ended": visit.begun + elapsed,
-            "elapsed": elapsed,
-            "cost": cost,
-            "until": until,
+            "now": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(begun)),
+            "begun": begun,
+            "ended": ended,
+            "elapsed": ended - begun,
+            "cost": costs[0],
+            "until": costs[1],
         }
         status, body = envelope.success(method, replace(done, marks=marks), known)
         return Outcome(
@@ -220,7 +222,7 @@ class Portal:
             found = folder.outcomes(commands, ask, self._denied, halt=halt)
         stopped = halt and any(one.refused for one in found.values())
         found |= {key: self._denied(method, Refused("length", name=key)) for key in ([] if stopped else extra)}
-        whole = self._said(method, Success({}), visit, whole=True)
+        whole = self._said(method, Success({}), visit, visit.begun, (None, None))  # it is charged for nothing itself
         return replace(whole, body=folder.body(found, whole.body))
 
     def _inside(self, method: Method, values: Json, visit: _Visit, *, struck: bool) -> Outcome:

@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
 Json = dict[str, Any]
 MEMORY = ":memory:"
 _PUT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
+_MOST_PICKS = 16  # answers that are kept
 _PATIENCE = 30.0  # seconds that one process waits for another's change
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS rows (collection TEXT, id, json TEXT, PRIMARY KEY (collection, id)) WITHOUT ROWID",
@@ -38,6 +39,7 @@ class Store:
         self._depth = 0
         self._ids: dict[str, array[int] | None] = {}
         self._seen = 0
+        self._picks: dict[str, array[int]] = {}
         try:
             self._base = _opened(path)
         except (OSError, sqlite3.Error) as error:
@@ -72,7 +74,7 @@ class Store:
                 if not self._depth:
                     self._base.execute(word)
                 if word == "ROLLBACK":
-                    self._ids.clear()
+                    self._forget_all()
 
     def run(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""
@@ -89,7 +91,7 @@ class Store:
         with self.change():
             self.run("DELETE FROM rows")
             self.run("DELETE FROM counters")
-            self._ids.clear()
+            self._forget_all()
 
     def shelf(self, name: str, key: str = "id", seed: Sequence[Mapping[str, Any]] = ()) -> Shelf:
         """The shelf of this name, with the seed on it where nobody has used it before."""
@@ -108,7 +110,7 @@ class Store:
         with self._lock:
             ((seen,),) = self.run("PRAGMA data_version")
             if seen != self._seen:
-                self._ids.clear()
+                self._forget_all()
                 self._seen = seen
             if name not in self._ids:
                 found = self._base.execute("SELECT id FROM rows WHERE collection = ? ORDER BY id", (name,))
@@ -120,6 +122,7 @@ class Store:
 
     def came(self, name: str, place: Any) -> None:
         """Keep in mind that a row stands there now."""
+        self._picks.clear()
         ids = self._ids.get(name)
         if ids is None or not isinstance(place, int):
             self._ids.pop(name, None)
@@ -130,6 +133,7 @@ class Store:
 
     def went(self, name: str, place: Any) -> None:
         """Keep in mind that no row stands there any more."""
+        self._picks.clear()
         ids = self._ids.get(name)
         if ids is not None and isinstance(place, int):
             at = bisect_left(ids, place)
@@ -138,7 +142,21 @@ class Store:
 
     def forget(self, name: str) -> None:
         """Read the ids of a shelf anew when they are wanted next."""
+        self._picks.clear()
         self._ids.pop(name, None)
+
+    def _forget_all(self) -> None:
+        self._picks.clear()
+        self._ids.clear()
+
+    def picked(self, question: str, found: Callable[[], Iterable[int]]) -> array[int]:
+        """The ids that answer a question: as they were found last time, where nothing has changed since."""
+        with self._lock:
+            if question not in self._picks:
+                if len(self._picks) >= _MOST_PICKS:
+                    self._picks.clear()
+                self._picks[question] = array("q", found())
+            return self._picks[question]
 
     def _used(self, name: str) -> bool:
         return bool(self.run("SELECT 1 FROM counters WHERE collection = ?", name))
@@ -262,6 +280,13 @@ class Span:
         at = (bisect_right if itself else bisect_left)(self.ids, place)
         return replace(self, high=min(self.high, at))
 
+    def only(self, places: Iterable[object]) -> Picked:
+        """Those of them that have one of these ids, in the order of the ids."""
+        wanted = {place for one in places if isinstance(place := identity(one), int)}
+        at = {place: bisect_left(self.ids, place, self.low, self.high) for place in wanted}
+        here = (place for place, one in at.items() if one < self.high and self.ids[one] == place)
+        return Picked(self.shelf, array("q", sorted(here)))
+
     def part(self, start: int, size: int) -> list[Json]:
         """Some of the rows."""
         low, high = self.low + start, min(self.low + start + size, self.high)
@@ -272,6 +297,26 @@ class Span:
     def rows(self) -> list[Json]:
         """All of them."""
         return self.part(0, len(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Rows with these ids, in this order. Only what is asked for is read."""
+
+    shelf: Shelf
+    ids: array[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def above(self, place: int) -> Picked:
+        """Those with greater ids."""
+        return replace(self, ids=array("q", (one for one in self.ids if one > place)))
+
+    def part(self, start: int, size: int) -> list[Json]:
+        """Some of the rows."""
+        found = (self.shelf.row(one) for one in self.ids[start : start + size])
+        return [row for row in found if row is not None]
 
 
 def identity(value: object) -> int | str | None:

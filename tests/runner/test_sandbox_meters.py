@@ -171,6 +171,15 @@ def test_a_bucket_of_each_method_is_filled_by_calls_inside_others_too(clock: Clo
         meters.knock(service, "h", "1.1.1.1")
 
 
+def test_a_method_that_was_not_called_has_used_nothing(catalog: Catalog, clock: Clock) -> None:
+    meters, method = Meters(clock, {"host": "x"}), catalog.method("library", "ping")
+    assert meters.shown(method) == (None, None)
+    meters.charge(method, 2.0)
+    assert meters.shown(method) == (2.0, clock.now + 60)
+    clock.now += 60
+    assert meters.shown(method) == (None, None)
+
+
 # Times: no test here is timed, a pause is over when the test says so
 
 
