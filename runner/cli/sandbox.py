@@ -43,8 +43,9 @@ _OTHERS = {
 }
 _TIME = re.compile(r"[0-9]+(\.[0-9]+)?(ms|s|m|h)")
 _FAULTS = """
-A fault is KIND, or KIND=VALUE; KIND-before or KIND-after says whether the call was not carried out or was; then
-:PROBABILITY, or @N for the N-th request, or @N-M; with neither it befalls every request. Several are parted by commas.
+A fault is KIND or KIND=VALUE; then :PROBABILITY, or @N for the N-th request, or @N-M; with neither it befalls every
+request. KIND-after says that the call was carried out all the same, KIND-before that it was not. Without that word,
+limits and redirects refuse before, all others come after. Several are parted by commas.
 """
 
 

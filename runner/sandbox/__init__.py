@@ -6,7 +6,8 @@ limits allow, and speaks in the service's own envelope and codes. The map, from 
     store  sample  envelope      rows in SQLite; made values; outcomes in the service's words
     reading  routes  account     a request's values; its method; its right to call
     meters  faults  shift        limits; what goes wrong on demand; rows that come and go
-    listing  verbs  folded       lists; what a call does to the state; batches
+    listing  verbs               lists; what a call does to the state
+    folded  replays              batches; calls that are carried out once
     portal                       one request in, one answer out
     serve                        sockets
 """

@@ -26,10 +26,12 @@ _DEFAULTS = {
     "absent": (404, "absent", "There is nothing with this id"),
     "batch": (400, "not_in_a_batch", "{method} can't travel in a batch"),
     "length": (400, "too_many", "The batch holds too many calls"),
+    "reused": (409, "key_reused", "{name} stands for another call"),
     "rate": (429, "too_fast", "Too many requests"),
     "cost": (429, "used_up", "{method} has used up its time"),
     "server": (500, "failed", "The service failed"),
 }
+_LIMITS = frozenset(["rate", "cost"])  # where they have no words, an error that the service knows for a limit is one
 _TIMES = ("wait", "wait_ms", "until")
 
 
@@ -101,6 +103,11 @@ def refusal(service: Service, reading: Reading, refused: Refused, method: str) -
     fields = {"method": method, "name": "", "id": "", **refused.fields}
     fields["message"] = refused.message or template.filled(message, fields)
     status = own.get("status", whole.get("status", status))
+    if refused.kind in _LIMITS:
+        limits = (
+            name for name, one in service.errors.items() if one.get("kind") == "rate_limit" and not name[0].isdigit()
+        )
+        code = next(limits, code)
     known = {
         "code": own.get("code", code),
         "message": template.filled(own.get("message", fields["message"]), fields),

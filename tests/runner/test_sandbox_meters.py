@@ -10,10 +10,10 @@ import pytest
 
 from runner.catalog import Catalog
 from runner.sandbox import Served, start
-from runner.sandbox.envelope import Refused
+from runner.sandbox.envelope import Refused, refusal
 from runner.sandbox.meters import Meters
 from runner.sandbox.serve import Server
-from runner.spec import Service
+from runner.spec import Reading, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,6 +154,15 @@ def test_a_refusal_says_how_long_where_the_service_has_a_place_for_that(
         assert (reply.headers["retry-after"], reply.headers["x-wait-ms"]) == ("0.1", "100")
         clock.now += 0.1
         assert client.post(f"{address}/book.get", json={}).json()["fault"].keys() == {"code", "text"}
+
+
+def test_a_limit_without_words_of_its_own_is_an_error_that_the_service_knows_for_one() -> None:
+    words = {"service": "s", "title": "S", "auth": {}, "response": {"error": {"when": "no", "code": "no"}}}
+    errors = {"429": {"kind": "rate_limit"}, "BAD": {"kind": "usage"}, "HURRY": {"kind": "rate_limit"}}
+    for known, code in ((errors, "HURRY"), ({}, "too_fast")):
+        service = Service.read({**words, "errors": known})
+        told = refusal(service, Reading.read(service.response), Refused("rate", wait=1.0), "")
+        assert told == (429, {"no": code}, {})
 
 
 def test_a_bucket_of_each_method_is_filled_by_calls_inside_others_too(clock: Clock) -> None:
