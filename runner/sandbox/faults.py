@@ -97,6 +97,10 @@ def _rule(text: str) -> _Rule:
     fits = {"slow": _TIME.fullmatch(value), "redirect": re.match("https?://[^/]", value)}
     if value and not (fits.get(kind) or (kind in _INNER and value.isdecimal() and int(value))):
         raise CallError(f"{text!r} is no fault: {kind} does not take {value!r}", hint=KINDS[kind])
+    if kind == "slow" and found["when"] == "-before":
+        raise CallError(
+            f"{text!r} is no fault: a late answer is that of a call that was carried out", hint="write slow"
+        )
     executed = found["when"] == "-after" if found["when"] else kind not in _NOT_EXECUTED
     first = int(found["first"] or 0)
     chance = 0.0 if first else float(found["chance"] or 1)

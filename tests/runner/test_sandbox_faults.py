@@ -210,6 +210,7 @@ def test_without_faults_nothing_befalls_anyone() -> None:
         ("reset@0", "'reset@0' is no fault"),
         ("reset=5", "'reset=5' is no fault: reset does not take '5'"),
         ("slow=soon", "slow does not take 'soon'"),
+        ("slow-before=1s", "a late answer is that of a call that was carried out; write slow"),
         ("slow=5", "slow does not take '5'"),
         ("redirect=moved", "redirect does not take 'moved'"),
         ("inner-limit=0", "inner-limit does not take '0'"),
