@@ -240,8 +240,15 @@ def _cut(method: Method, style: Style, rows: Rows, start: int, size: int) -> Pag
     if more and style.next:
         marks[style.next] = _mark(method, style, start + size - style.add)
     beside = style.next.startswith(("header.", "link."))
-    uncounted = method.service.sandbox.get("uncounted") if any(one.total for one in method.styles) else None
-    return Page(part, total if style.total else uncounted, None if beside else marks.get(style.next), marks)
+    said = total if style.total else None
+    if said is None and _switches(style) and any(one.total for one in method.styles):
+        said = method.service.sandbox.get("uncounted")
+    return Page(part, said, None if beside else marks.get(style.next), marks)
+
+
+def _switches(style: Style) -> bool:
+    """Whether a way of paging sends a number below zero, such as -1 for rows that are not counted."""
+    return any((_whole(wanted) or 0) < 0 for wanted in style.send.values())
 
 
 def _style(method: Method, values: Mapping[str, Any]) -> Style:

@@ -219,7 +219,7 @@ class Portal:
         how = folder.how
         halt = bool(how.halt) and str(listing.stand(values, method, how.halt)).lower() in _YES
         commands = listing.stand(values, method, how.commands)
-        struck = visit.fault.strikes(len(commands or ())) if visit.fault.inner else 0
+        struck = visit.fault.strikes(len(commands)) if visit.fault.inner and isinstance(commands, (dict, list)) else 0
 
         def ask(one: Method, given: Json) -> Outcome:
             visit.calls += 1

@@ -165,6 +165,14 @@ def test_one_call_of_a_batch_is_refused_in_its_place(
     assert deals(served) == made
 
 
+def test_a_batch_without_calls_has_none_to_refuse(serve: Callable[..., Served]) -> None:
+    served = serve(fault="inner-limit")
+    assert post(served, "batch", {"cmd": {}}).json()["result"]["result_error"] == []
+    with httpx.Client(verify=False) as client:
+        reply = client.post(f"{served.address}/rest/api/1/sandbox/batch", json=[])
+    assert reply.status_code == 400
+
+
 def test_without_a_number_the_dice_choose_the_call(serve: Callable[..., Served]) -> None:
     served = serve(fault="inner-limit", seed=1)
     calls = dict.fromkeys("abcdefgh", "user.current")

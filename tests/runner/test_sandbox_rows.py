@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from runner.sandbox.store import Picked, Span, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 Json = dict[str, Any]
 OPERATORS = {
@@ -179,6 +179,14 @@ def test_pages_for_readers_side_by_side(serve: Callable[..., Served]) -> None:
     assert (listed(uncounted), uncounted["total"], "next" in uncounted) == ([*range(101, 131)], 0, False)
     down = ask(served, "crm.deal.list", {"order": {"id": "desc"}, "start": -1})
     assert (listed(down)[0], down["total"]) == (130, 0)
+
+
+def test_only_a_way_that_leaves_rows_uncounted_has_that_total(serve: Callable[..., Served]) -> None:
+    served = serve("library", Catalog(str(Path(__file__).parents[1] / "service")))
+    with httpx.Client(verify=False, base_url=f"{served.address}/r/1/sandbox/") as client:
+        assert client.get("books", params={"page": 0, "count": 1}).json().keys() == {"value", "cost"}
+        assert client.get("books", params={"from": -1}).json()["total"] == -1
+        assert client.get("books", params={"from": 0}).json()["total"] == 2
 
 
 def test_an_address_may_end_in_the_name_of_a_form(serve: Callable[..., Served]) -> None:
