@@ -114,6 +114,9 @@ def test_a_fault_that_loses_the_answer(
     served = serve(fault=f"{fault}@1")
     with pytest.raises(error):
         post(served, "crm.deal.add", ADD, wait=0.3 if error is httpx.ReadTimeout else 5.0)
+    for _ in range(200):  # on a busy machine the call is carried out later than its caller goes away
+        if deals(served) >= made:
+            break
     assert deals(served) == made
 
 
