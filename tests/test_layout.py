@@ -46,7 +46,7 @@ HOMES = {
     "xlsxwriter": {"export.workbook"},
     "pyarrow": {"export.parquet"},
     "rich": {"output", "cli"},
-    "random": {"plan"},
+    "random": {"plan", "sandbox.faults"},
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
 LONG_FILES = {"runner/spec.py": 490}  # the nouns of the format stand together, each a few lines

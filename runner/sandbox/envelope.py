@@ -26,7 +26,13 @@ _DEFAULTS = {
     "absent": (404, "absent", "There is nothing with this id"),
     "batch": (400, "not_in_a_batch", "{method} can't travel in a batch"),
     "length": (400, "too_many", "The batch holds too many calls"),
+    "reused": (409, "key_reused", "{name} stands for another call"),
+    "rate": (429, "too_fast", "Too many requests"),
+    "cost": (429, "used_up", "{method} has used up its time"),
+    "server": (500, "failed", "The service failed"),
 }
+_LIMITS = frozenset(["rate", "cost"])  # where they have no words, an error that the service knows for a limit is one
+_TIMES = ("wait", "wait_ms", "until")
 
 
 class Refused(Exception):
@@ -49,13 +55,13 @@ class Success:
     marks: Mapping[str, Any] = field(default_factory=dict)
 
 
-def success(method: Method, outcome: Success, now: str, elapsed: float) -> tuple[int, Any]:
-    """The status and the body of a success."""
+def success(method: Method, outcome: Success, known: Json) -> tuple[int, Any]:
+    """The status and the body of a success. `known` are the other fields of the template: times and costs."""
     declared = method.service.sandbox.get("success", {})
     status = outcome.status or declared.get("status", OK)
     if status >= _REFUSED or "json" not in method.reading.answers:
         return status, outcome.value if outcome.raw is None else outcome.raw
-    body = _enveloped(method, outcome, declared, {"now": now, "elapsed": elapsed})
+    body = _enveloped(method, outcome, declared, known)
     if outcome.raw is not None:
         both = isinstance(outcome.raw, dict) and isinstance(body, dict)
         body = {**body, **outcome.raw} if both else outcome.raw
@@ -70,7 +76,7 @@ def _enveloped(method: Method, outcome: Success, declared: Json, known: Json) ->
     if "body" not in declared:
         return put({}, path, outcome.value)
     values = {**known, "value": outcome.value, "total": outcome.total, "next": outcome.next}
-    absent = {f"{{{name}}}" for name in ("total", "next") if values[name] is None}
+    absent = {f"{{{name}}}" for name in ("total", "next", "cost", "until") if values.get(name) is None}
     body = template.filled(_without(declared["body"], absent), values)
     # A method may read its value deeper than its service does; then the value belongs there.
     read = outcome.value is None or query.search(path, body) is not None
@@ -86,20 +92,35 @@ def _without(node: Any, absent: Iterable[str]) -> Any:
     }
 
 
-def refusal(service: Service, reading: Reading, refused: Refused, method: str) -> tuple[int, Any]:
-    """The status and the body of a refusal, in the service's words as far as it has declared them."""
+def refusal(service: Service, reading: Reading, refused: Refused, method: str) -> tuple[int, Any, dict[str, str]]:
+    """The status, the body and the headers of a refusal, in the service's words as far as it has declared them.
+
+    When it may be asked again stands where its words have a place for that, if it is known.
+    """
     status, code, message = _DEFAULTS[refused.kind]
     whole = service.sandbox.get("refusal", {})
     own = service.sandbox.get("refusals", {}).get(refused.kind, {})
     fields = {"method": method, "name": "", "id": "", **refused.fields}
     fields["message"] = refused.message or template.filled(message, fields)
     status = own.get("status", whole.get("status", status))
+    if refused.kind in _LIMITS:
+        limits = (
+            name for name, one in service.errors.items() if one.get("kind") == "rate_limit" and not name[0].isdigit()
+        )
+        code = next(limits, code)
     known = {
         "code": own.get("code", code),
         "message": template.filled(own.get("message", fields["message"]), fields),
         "status": status,
     }
-    return status, template.filled(whole["body"], known) if "body" in whole else _readable(reading, known)
+    known |= {name: refused.fields[name] for name in _TIMES if name in refused.fields}
+    absent = {f"{{{name}}}" for name in _TIMES if name not in known}
+    headers = {
+        name: str(template.filled(form, known)) for name, form in _without(own.get("headers", {}), absent).items()
+    }
+    if "body" in whole:
+        return status, template.filled(_without(whole["body"], absent), known), headers
+    return status, _readable(reading, known), headers
 
 
 def _readable(reading: Reading, known: Json) -> Any:

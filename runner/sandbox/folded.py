@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import template
-from . import reading
+from . import listing, reading
 from .envelope import Refused, put
 
 if TYPE_CHECKING:
@@ -43,10 +43,20 @@ class Folder:
     service: Service
     routes: Routes
 
-    def count(self, commands: Any) -> None:
-        """Raise Refused where these are more calls than a batch may hold."""
-        if isinstance(commands, (dict, list)) and len(commands) > self.how.size:
+    def within(self, method: Method, values: Json) -> tuple[Json, list[str]]:
+        """The values with no more calls than a batch may hold, and the keys of those that are too many.
+
+        Raises Refused where they are too many and the service then refuses the whole.
+        """
+        commands, size = listing.stand(values, method, self.how.commands), self.how.size
+        if not isinstance(commands, (dict, list)) or len(commands) <= size:
+            return values, []
+        if self.service.sandbox.get("too_many") != "apart" or "." in self.how.commands:
             raise Refused("length", name=self.how.commands)
+        extra = [key for key, _ in self._named(commands)][size:]
+        few = dict(list(commands.items())[:size]) if isinstance(commands, dict) else commands[:size]
+        place = method.canonical(self.how.commands)
+        return {name: few if method.canonical(name) == place else value for name, value in values.items()}, extra
 
     def outcomes(self, commands: Any, ask: Ask, deny: Deny, *, halt: bool) -> dict[str, Outcome]:
         """The outcome of each call by its key, in order. `ask` and `deny` answer, and never raise Refused.
@@ -153,7 +163,10 @@ class Folder:
     def _shaped(self, found: Mapping[str, Outcome], part: Json) -> Any:
         """By key; by place where calls have no keys."""
         keyed = self.how.form == "map" or "{key}" in str(self.how.command)
-        return part if keyed else [part.get(key) for key in found]
+        if not keyed:
+            return [part.get(key) for key in found]
+        numbered = all(key == str(place) for place, key in enumerate(part))
+        return list(part.values()) if numbered and self.service.sandbox.get("lists") else part
 
     def _entry(self, key: str, outcome: Outcome) -> Any:
         answers = self.how.answers

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from .. import precheck
 from ..node import child, resolved
 from .envelope import Refused
+from .store import Picked, Span, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..spec import Method, Style
+    from .store import Shelf
 
 Json = dict[str, Any]
+Rows = Span | Picked | list[Json]
+_Conditions = list[tuple[str, str, Any]]
 ADDRESS = "rest_of_the_rows"  # in the query of a next address: where the page begins
 _SIZE = 50
+_SWITCHED = 100  # more than all that else speaks for a way of paging
 _NOT = "not "
 _OPERATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda held, given: _key(held) == _key(given),
@@ -58,10 +63,47 @@ def stand(values: Mapping[str, Any], method: Method, path: str) -> Any:
     return here
 
 
-def filtered(rows: list[Json], wanted: Any, operators: Mapping[str, str]) -> list[Json]:
-    """The rows that fit a filter: a map of keys with prefixes, or a list of [field, operator, value]."""
-    conditions = list(_conditions(wanted, operators))
-    return [row for row in rows if all(_holds(row, *condition) for condition in conditions)]
+def chosen(shelf: Shelf, wanted: Any, order: Any, sandbox: Mapping[str, Any]) -> Rows:
+    """The rows that fit a filter, in the order that is asked for.
+
+    A filter is a map of keys with prefixes, or a list of [field, operator, value]. Where it speaks of ids alone and
+    the order is that of the ids, no row is read yet; else all are read once, until something changes.
+    """
+    conditions, span = list(_conditions(wanted, sandbox.get("operators", {}))), shelf.span()
+    if span is None:
+        return _fitting(shelf.rows(), conditions, order)
+    ways, key = _ways(order), shelf.key.lower()
+    whole, rest = _narrowed(span, conditions, key, sandbox.get("no_number"))
+    first = next(iter(ways), key)
+    if not rest and first.lower() == key:
+        return replace(whole, down=ways.get(first, False))
+
+    def found() -> Iterable[int]:
+        few = next((given for name, *one, given in rest if name.lower() == key and one == ["in"]), None)
+        rows = whole.only(few).part(0, len(few)) if isinstance(few, list) else whole.rows()
+        return (row[shelf.key] for row in _fitting(rows, rest, order))
+
+    question = repr((shelf.name, whole.low, whole.high, rest, list(ways.items())))
+    return Picked(shelf, shelf.store.picked(question, found))
+
+
+def _fitting(rows: list[Json], conditions: _Conditions, order: Any) -> list[Json]:
+    return ordered([row for row in rows if all(_holds(row, *condition) for condition in conditions)], order)
+
+
+def _narrowed(span: Span, conditions: _Conditions, key: str, no_number: int | None) -> tuple[Span, _Conditions]:
+    """The rows that fit the conditions on ids, and the conditions that are left."""
+    rest = []
+    for name, operation, given in conditions:
+        place = _place(given, no_number)
+        if name.lower() != key or place is None or operation not in {"=", ">", ">=", "<", "<="}:
+            rest.append((name, operation, given))
+            continue
+        if operation in {"=", ">", ">="}:
+            span = span.above(place, itself=operation != ">")
+        if operation in {"=", "<", "<="}:
+            span = span.below(place, itself=operation != "<")
+    return span, rest
 
 
 def _conditions(wanted: Any, operators: Mapping[str, str]) -> Iterable[tuple[str, str, Any]]:
@@ -119,14 +161,19 @@ def _key(value: Any) -> tuple[int, float, str]:
 
 def ordered(rows: list[Json], wanted: Any) -> list[Json]:
     """The rows by the fields of a map, a list or a text such as `-name`; the first field counts most."""
+    for name, down in reversed(_ways(wanted).items()):
+        rows = sorted(rows, key=lambda row: _key(_held(row, name)), reverse=down)
+    return rows
+
+
+def _ways(wanted: Any) -> dict[str, bool]:
+    """The fields that rows are put in order by, and whether downwards."""
     if isinstance(wanted, str):
         wanted = [one.strip() for one in wanted.split(",")]
     if isinstance(wanted, list):
-        wanted = {str(one).lstrip("+-"): "desc" if str(one).startswith("-") else "asc" for one in wanted}
-    for name, way in reversed(wanted.items() if isinstance(wanted, dict) else ()):
-        down = str(way).lower().startswith("desc")
-        rows = sorted(rows, key=lambda row: _key(_held(row, name)), reverse=down)
-    return rows
+        return {str(one).lstrip("+-"): str(one).startswith("-") for one in wanted}
+    ways = wanted.items() if isinstance(wanted, dict) else ()
+    return {name: str(way).lower().startswith("desc") for name, way in ways}
 
 
 def selected(rows: list[Json], wanted: Any, key: str) -> list[Json]:
@@ -142,29 +189,50 @@ def selected(rows: list[Json], wanted: Any, key: str) -> list[Json]:
     ]
 
 
-def page(method: Method, values: Mapping[str, Any], rows: list[Json], key: str, start: int = 0) -> Page:
+def page(method: Method, values: Mapping[str, Any], rows: Rows, key: str, start: int = 0) -> Page:
     """The page that the values ask for; `start` is where it begins unless they say so."""
     if not method.styles:
-        return Page(rows, len(rows))
+        whole = _part(rows, 0, len(rows))
+        return Page(whole, len(rows))
     style = _style(method, values)
     size, number = style.size or _SIZE, style.first
     for path, wanted in style.send.items():
         given = stand(values, method, path)
-        whole = max(_whole(given) or 0, 0)
+        whole_number = max(_whole(given) or 0, 0)
         if wanted in ("$next", "$count"):
-            start = whole
+            start = whole_number
         elif wanted == "$page" and given is not None:
-            number = whole
+            number = whole_number
         elif wanted == "$last" and given is not None:
-            rows = [row for row in rows if _key(row[key]) > _key(given)]
+            rows = _after(rows, key, given, method.service.sandbox.get("no_number"))
         elif isinstance(wanted, int) and wanted > 0:
-            size = whole or size
+            size = whole_number or size
     return _cut(method, style, rows, start or max(number - style.first, 0) * size, size)
 
 
-def _cut(method: Method, style: Style, rows: list[Json], start: int, size: int) -> Page:
+def _part(rows: Rows, start: int, size: int) -> list[Json]:
+    return rows[start : start + size] if isinstance(rows, list) else rows.part(start, size)
+
+
+def _after(rows: Rows, key: str, given: Any, no_number: int | None) -> Rows:
+    """The rows behind an id."""
+    place = _place(given, no_number)
+    if not isinstance(rows, list) and place is not None:
+        return rows.above(place)
+    return [row for row in _part(rows, 0, len(rows)) if _key(row[key]) > _key(given)]
+
+
+def _place(given: Any, no_number: int | None) -> int | None:
+    """What is compared with an id, as a number; None where it is none and nothing stands for that."""
+    place = identity(given)
+    if isinstance(place, int):
+        return place
+    return None if isinstance(given, (list, dict)) else no_number
+
+
+def _cut(method: Method, style: Style, rows: Rows, start: int, size: int) -> Page:
     """The page, and in it what the style promises: a total, a next mark, a next address."""
-    part, total = rows[start : start + size], len(rows)
+    part, total = _part(rows, start, size), len(rows)
     more = start + size < total
     marks: Json = {style.total: total} if style.total else {}
     if more and style.follow:
@@ -172,18 +240,32 @@ def _cut(method: Method, style: Style, rows: list[Json], start: int, size: int) 
     if more and style.next:
         marks[style.next] = _mark(method, style, start + size - style.add)
     beside = style.next.startswith(("header.", "link."))
-    return Page(part, total if style.total else None, None if beside else marks.get(style.next), marks)
+    said = total if style.total else None
+    if said is None and _switches(style) and any(one.total for one in method.styles):
+        said = method.service.sandbox.get("uncounted")
+    return Page(part, said, None if beside else marks.get(style.next), marks)
+
+
+def _switches(style: Style) -> bool:
+    """Whether a way of paging sends a number below zero, such as -1 for rows that are not counted."""
+    return any((_whole(wanted) or 0) < 0 for wanted in style.send.values())
 
 
 def _style(method: Method, values: Mapping[str, Any]) -> Style:
-    """The style that the values fit best; where they fit none, one that tells how many there are."""
+    """The style that the values fit best; where they fit none, one that tells how many there are.
+
+    A style that sends a number below zero, such as -1 for rows that are not counted, is meant just where that is given.
+    """
 
     def fit(style: Style) -> tuple[int, bool]:
         score = 0
         for path, wanted in style.send.items():
             given = stand(values, method, path)
             marked = isinstance(wanted, str) and wanted.startswith("$")
-            if given is not None and given == wanted:
+            switch = (_whole(wanted) or 0) < 0
+            if switch:
+                score += _SWITCHED if _whole(given) == wanted else -_SWITCHED
+            elif given is not None and given == wanted:
                 score += 2
             elif given is not None:
                 score += 1 if marked or (_whole(wanted) or 0) > 0 else -2

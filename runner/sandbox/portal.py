@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,10 @@ from ..spec import Reading
 from . import envelope, listing, reading, verbs
 from .account import Account
 from .envelope import Refused, Success
+from .faults import Fault
 from .folded import Folder, Outcome
+from .meters import Meters
+from .replays import Replays
 from .routes import Routes
 
 if TYPE_CHECKING:
@@ -21,32 +25,56 @@ if TYPE_CHECKING:
     from ..spec import Method
     from .reading import Asked, Content
     from .routes import Route
+    from .shift import Shift
     from .store import Store
 
 Json = dict[str, Any]
 _EMPTY, _REFUSED = 204, 400
 _TYPES = {"json": "application/json; charset=utf-8", "text": "text/plain; charset=utf-8"}
 _NOWHERE = "/…"
+_FINE = Fault()
 _YES = {"true", "1", "y", "yes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back. `shown` is the address that was asked, its secrets masked."""
+    """What goes back, after a wait of some seconds. `shown` is the address that was asked, its secrets masked.
+
+    `wire` is what goes wrong on the way: reset, cut or hang; `note` names the fault for the log.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     shown: str = _NOWHERE
+    wait: float = 0.0
+    wire: str = ""
+    note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Visit:
-    """What the calls of one request share: the request, when it came, the row that its page begins with."""
+    """What the calls of one request share: the request, when it came, what befalls it, the row of its page's start.
+
+    `calls` are those of a batch that were made so far; `owed` is the time that calls take by declaration: the request
+    is answered so much later, while nobody waits for it.
+    """
 
     asked: Asked
     begun: float
+    fault: Fault
     start: str = ""
+    calls: int = 0
+    owed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take, in seconds: a request, each call in it, and what a method is charged for a call."""
+
+    latency: float = 0.0
+    command: float = 0.0
+    operating: float | None = None
 
 
 class Portal:
@@ -61,28 +89,41 @@ class Portal:
         address: str,
         account: Json,
         clock: Callable[[], float] = time.time,
+        limits: bool = False,
+        pace: Pace = Pace(),
+        shift: Shift | None = None,
     ) -> None:
-        self._store, self._address, self._clock = store, address, clock
+        self._store, self._address, self._clock, self._pace, self._shift = store, address, clock, pace, shift
         self._routes = Routes(catalog, service, address, account)
         self._account = Account(account)
+        self._meters = Meters(clock, account, limits)
+        self._replays = Replays()
 
-    def answer(self, asked: Asked) -> Answer:
-        """The answer to a request, whatever it holds. What it raises is a mistake in the files or in the sandbox."""
+    def answer(self, asked: Asked, fault: Fault = _FINE) -> Answer:
+        """The answer to a request, whatever it holds. What it raises is a mistake in the files or in the sandbox.
+
+        Where the fault says so, the call is not carried out, or its outcome is put aside for a refusal.
+        """
         routes = self._routes.find(asked.path, asked.verb)
         method, shown = (routes[0].method, routes[0].shown) if routes else (None, _NOWHERE)
+        visit = _Visit(asked, self._clock(), fault)
         try:
-            outcome = self._call(routes, asked)
+            name = method.name.lower() if method else ""
+            self._meters.knock(method.service if method else self._routes.at(asked.path), name, asked.source)
+            outcome = self._call(routes, visit) if fault.executed or fault.inner else None
+            if outcome is None or fault.refusal:
+                outcome = self._denied(method, Refused(fault.refusal or "server"), asked.path)
         except Refused as refused:
             outcome = self._denied(method, refused, asked.path)
         except RecursionError:
             outcome = self._denied(method, Refused("input", "the input is nested too deep"), asked.path)
-        return _written(method, outcome, shown)
+        return replace(_written(method, outcome, shown), wait=self._pace.latency + visit.owed)
 
-    def _call(self, routes: list[Route], asked: Asked) -> Outcome:
+    def _call(self, routes: list[Route], visit: _Visit) -> Outcome:
         """The outcome of the one call that a request makes. Raises Refused."""
-        found = reading.content(asked)
-        route = self._admitted(routes, found, asked)
-        visit = _Visit(asked, self._clock(), found.take("query", listing.ADDRESS) or "")
+        found = reading.content(visit.asked)
+        route = self._admitted(routes, found, visit.asked)
+        visit.start = found.take("query", listing.ADDRESS) or ""
         return self._outcome(route.method, reading.values(route.method, found, route.values), visit)
 
     def _admitted(self, routes: list[Route], found: Content, asked: Asked) -> Route:
@@ -103,24 +144,48 @@ class Portal:
     def _outcome(self, method: Method, values: Json, visit: _Visit) -> Outcome:
         """The outcome of a call with these values. Raises Refused."""
         how = method.service.batch if verbs.rule(method)["does"] == "batch" else None
-        folder = Folder(how, method.service, self._routes) if how else None
-        if folder:
-            folder.count(listing.stand(values, method, folder.how.commands))
-        values = _checked(method, values)
-        self._account.demand(method, values)
-        if folder:
-            return self._folded(folder, method, values, visit)
-        task = verbs.Task(method, values, self._store, self._account.own, visit.start)
+        if how:
+            folder = Folder(how, method.service, self._routes)
+            values, extra = folder.within(method, values)
+            return self._folded(folder, method, self._fit(method, values), extra, visit)
+        self._meters.admit(method)
+        begun, later = self._clock(), visit.owed
+        visit.owed += self._pace.command
+        values = self._fit(method, values)
+        before = self._replays.found(method, values)
+        if before is not None:
+            return before
+        task = verbs.Task(method, values, self._store, self._account.own, visit.start, self._shift)
         done = verbs.run(task)
         kept = self._account.keep(method, done.value)
-        return self._said(method, done if kept is done.value else Success(kept, status=done.status), visit)
+        used = self._clock() - begun + self._pace.command
+        self._meters.charge(method, used if self._pace.operating is None else self._pace.operating)
+        done = done if kept is done.value else Success(kept, status=done.status)
+        outcome = self._said(method, done, visit, begun + later, self._meters.shown(method))
+        self._replays.keep(method, values, outcome)
+        return outcome
 
-    def _said(self, method: Method, done: Success, visit: _Visit) -> Outcome:
-        """A success in the service's words."""
+    def _fit(self, method: Method, values: Json) -> Json:
+        """The values under the names of the file. Raises Refused where they do not fit."""
+        values = _checked(method, values)
+        self._account.demand(method, values)
+        return values
+
+    def _said(
+        self, method: Method, done: Success, visit: _Visit, begun: float, costs: tuple[float | None, int | None]
+    ) -> Outcome:
+        """A success in the service's words: when it began, and what its method has used up until when."""
         marks, headers = self._marks(done, visit.asked)
-        now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(visit.begun))
-        elapsed = max(0.0, self._clock() - visit.begun)
-        status, body = envelope.success(method, replace(done, marks=marks), now, elapsed)
+        ended = max(begun, self._clock() + visit.owed)
+        known = {
+            "now": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(begun)),
+            "begun": begun,
+            "ended": ended,
+            "elapsed": ended - begun,
+            "cost": costs[0],
+            "until": costs[1],
+        }
+        status, body = envelope.success(method, replace(done, marks=marks), known)
         return Outcome(
             status=_EMPTY if not done.status and _is_empty(method, body) else status,
             body=body,
@@ -149,33 +214,40 @@ class Portal:
         rest = [pair for pair in reading.pairs(asked.target.partition("?")[2]) if pair[0] != listing.ADDRESS]
         return f"{self._address}{asked.path}?{encoding.urlencoded([*rest, (listing.ADDRESS, str(start.row))])}"
 
-    def _folded(self, folder: Folder, method: Method, values: Json, visit: _Visit) -> Outcome:
+    def _folded(self, folder: Folder, method: Method, values: Json, extra: list[str], visit: _Visit) -> Outcome:
         """The outcome of a batch. One that is all or nothing leaves no trace where a call of it is refused."""
-
-        def ask(one: Method, given: Json) -> Outcome:
-            try:
-                return self._outcome(one, given, visit)
-            except Refused as refused:
-                return self._denied(one, refused)
-
         how = folder.how
         halt = bool(how.halt) and str(listing.stand(values, method, how.halt)).lower() in _YES
         commands = listing.stand(values, method, how.commands)
-        if how.all_or_nothing:
-            with self._store.change():
-                found = folder.outcomes(commands, ask, self._denied, halt=halt)
-        else:
+        struck = visit.fault.strikes(len(commands)) if visit.fault.inner and isinstance(commands, (dict, list)) else 0
+
+        def ask(one: Method, given: Json) -> Outcome:
+            visit.calls += 1
+            return self._inside(one, given, visit, struck=visit.calls == struck)
+
+        with self._store.change() if how.all_or_nothing else nullcontext():
             found = folder.outcomes(commands, ask, self._denied, halt=halt)
-        whole = self._said(method, Success({}), visit)
+        stopped = halt and any(one.refused for one in found.values())
+        found |= {key: self._denied(method, Refused("length", name=key)) for key in ([] if stopped else extra)}
+        whole = self._said(method, Success({}), visit, visit.begun, (None, None))  # it is charged for nothing itself
         return replace(whole, body=folder.body(found, whole.body))
+
+    def _inside(self, method: Method, values: Json, visit: _Visit, *, struck: bool) -> Outcome:
+        """The outcome of a call inside a batch, which a fault may have `struck`."""
+        try:
+            self._meters.knock(method.service, method.name.lower(), visit.asked.source, inner=True)
+            outcome = self._outcome(method, values, visit) if visit.fault.executed or not struck else None
+        except Refused as refused:
+            return self._denied(method, refused)
+        return self._denied(method, Refused(visit.fault.inner)) if outcome is None or struck else outcome
 
     def _denied(self, method: Method | None, refused: Refused, path: str = "") -> Outcome:
         """A refusal in the service's words."""
         service = method.service if method else self._routes.at(path)
         read = method.reading if method else Reading.read(service.response)
         name = method.full_name if method else str(refused.fields.get("name", ""))
-        status, body = envelope.refusal(service, read, refused, name)
-        return Outcome(status, body, refused=refused)
+        status, body, headers = envelope.refusal(service, read, refused, name)
+        return Outcome(status, body, headers=headers, refused=refused)
 
 
 def _checked(method: Method, values: Json) -> Json:

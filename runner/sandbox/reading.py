@@ -30,12 +30,13 @@ _STEP = re.compile(r"\[([^\[\]]*)\]")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it came. Header names are lower case."""
+    """A request as it came, and the address that it came from. Header names are lower case."""
 
     verb: str
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    source: str = ""
 
     @property
     def path(self) -> str:

@@ -63,11 +63,18 @@ class Routes:
 
     def find(self, path: str, verb: str) -> list[Route]:
         """The routes to the one method that is meant, one for each way of authorising; none where there is none."""
-        found = self._by_name(path) or self._by_path(path)
+        found = self._found(path)
         if not found and self._renewed():
-            found = self._by_name(path) or self._by_path(path)
+            found = self._found(path)
         found.sort(key=lambda route: (route.method.sending.verb == verb, route.literal), reverse=True)
         return [route for route in found if route.method is found[0].method]
+
+    def _found(self, path: str) -> list[Route]:
+        """The routes of an address, which may end in the name of a form such as `.json`."""
+        found = self._by_name(path) or self._by_path(path)
+        ends = () if found else self.at(path).sandbox.get("suffixes", ())
+        bare = next((path[: -len(end)] for end in ends if path.lower().endswith(end)), "")
+        return self._by_name(bare) or self._by_path(bare) if bare else found
 
     def at(self, path: str) -> Service:
         """The service, in the variant whose addresses begin like this one."""

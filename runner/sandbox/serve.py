@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import threading
 import traceback
 from contextlib import suppress
@@ -29,7 +30,7 @@ class Server(ThreadingTCPServer):
 
     allow_reuse_address = os.name == "posix"
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 4096  # connections that wait to be taken; the system may allow fewer
 
     def __init__(self, place: tuple[str, int], answer: Callable[[Asked], Answer]) -> None:
         self.answer = answer
@@ -93,6 +94,11 @@ class Server(ThreadingTCPServer):
         """Return when it has been stopped."""
         self._over.wait()
 
+    def pause(self, seconds: float) -> None:
+        """Let some time pass; none once it has been stopped."""
+        if seconds > 0:
+            self._over.wait(seconds)
+
 
 class _Connection(BaseHTTPRequestHandler):
     """The requests of one connection, one after another."""
@@ -127,8 +133,13 @@ class _Connection(BaseHTTPRequestHandler):
         headers: dict[str, str] = {}
         for name, value in self.headers.items():
             headers.setdefault(name.lower(), value)
-        asked = Asked(self.command, _relative(self.path), headers, body)
-        self._send(self._answered(asked))
+        asked = Asked(self.command, _relative(self.path), headers, body, self.client_address[0])
+        answer = self._answered(asked)
+        self.server.pause(answer.wait)
+        if answer.wire in {"reset", "hang"}:
+            self._break(answer)
+        else:
+            self._send(answer)
 
     def _answered(self, asked: Asked) -> Answer:
         try:
@@ -159,18 +170,35 @@ class _Connection(BaseHTTPRequestHandler):
             length = length - len(chunk) if chunk else 0
 
     def _send(self, answer: Answer) -> None:
+        cut = answer.wire == "cut"
+        self.close_connection = self.close_connection or cut
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.status != 204:  # noqa: PLR2004 - it never has a body
             self.send_header("Content-Length", str(len(answer.body)))
-        if self.close_connection:
+        if self.close_connection and not cut:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
-        self.server.say(f"{self.command or '-'} {answer.shown} {answer.status}")
+            self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
+        self._say(answer, str(answer.status))
         self.wfile.flush()
+
+    def _break(self, answer: Answer) -> None:
+        """Answer nothing: wait until the client has gone, or reset the connection."""
+        self._say(answer, "-")
+        self.close_connection = True
+        if answer.wire == "hang":
+            self.connection.settimeout(None)
+            with suppress(OSError):
+                self.connection.recv(1)
+        else:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(self.connection.detach())  # at once, or the end of the stream would come before the reset
+
+    def _say(self, answer: Answer, status: str) -> None:
+        self.server.say(f"{self.command or '-'} {answer.shown} {status}{answer.note and f' {answer.note}'}")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve  # noqa: N815
 

@@ -14,7 +14,8 @@ from .envelope import OK, Refused, Success
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..spec import Method
+    from ..spec import Method, Service
+    from .shift import Shift
     from .store import Shelf, Store
 
 Json = dict[str, Any]
@@ -30,6 +31,7 @@ class Task:
     store: Store
     account: Mapping[str, Any]
     start: str = ""
+    shift: Shift | None = None
 
 
 def rule(method: Method) -> Json:
@@ -73,6 +75,13 @@ def _block(task: Task, how: Json) -> tuple[str, Json]:
 def _shelf(task: Task, how: Json) -> Shelf:
     name, block = _block(task, how)
     return task.store.shelf(name, block.get("id", "id"), block.get("seed", ()))
+
+
+def shelf(service: Service, store: Store, name: str) -> Shelf:
+    """The shelf of a collection by its own name."""
+    declared = {key.lower(): block for key, block in service.sandbox.get("collections", {}).items()}
+    block = declared.get(name.lower(), {})
+    return store.shelf(name.lower(), block.get("id", "id"), block.get("seed", ()))
 
 
 def _faced(task: Task, how: Json, rows: list[Json]) -> list[Json]:
@@ -157,10 +166,12 @@ def _select(task: Task, how: Json) -> Success:
     asked = {
         word: listing.stand(task.values, method, how[word]) for word in ("filter", "order", "select") if word in how
     }
-    rows = _faced(task, how, shelf.rows())
-    rows = listing.filtered(rows, asked.get("filter"), method.service.sandbox.get("operators", {}))
-    rows = listing.ordered(rows, asked.get("order"))
-    page = listing.page(method, task.values, rows, shelf.key, int(task.start) if task.start.isdecimal() else 0)
+    with task.store.view():
+        rows = listing.chosen(shelf, asked.get("filter"), asked.get("order"), method.service.sandbox)
+        start = int(task.start) if task.start.isdecimal() else 0
+        page = listing.page(method, task.values, rows, shelf.key, start)
+    if task.shift is not None:
+        task.shift.listed(shelf, page.rows)
     shown = listing.selected(page.rows, asked.get("select"), shelf.key)
     return Success(_answer(task, how, "{rows}", shown, shelf.key), page.total, page.next, marks=page.marks)
 

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from runner import sandbox
 from runner.folders import built_in
+from runner.sandbox.faults import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Run = Callable[..., Any]
 
@@ -31,6 +36,12 @@ def test_sandbox_says_how_it_is_used(words: list[str], line: Run) -> None:
     said = line("sandbox", *words)
     assert said.code == 0
     assert said.out.startswith("declarest sandbox serve SERVICE\n")
+    for word in (
+        "--port N", "--host ADDRESS", "--latency TIME", "--command-time TIME", "--operating TIME", "--fault LIST",
+        "--seed N", "--shift insert", "--rows NAME", "--limits", "--memory", "--quiet", "--state FILE", "--methods DIR",
+        *KINDS,
+    ):  # fmt: skip
+        assert f"\n  {word}" in said.out, word
 
 
 def test_a_served_sandbox_prints_an_address_that_takes_calls(
@@ -120,7 +131,20 @@ def test_where_there_is_one_service_it_is_meant(line: Run, monkeypatch: pytest.M
         (["serve", "notes", "bitrix24"], "the sandbox plays one service at a time, not notes bitrix24"),
         (["serve", "notes", "--prt", "1"], "sandbox has no option --prt; did you mean --port?"),
         (["serve", "notes", "--port", "x"], "--port takes a whole number from 0, not 'x'"),
-        (["serve", "notes", "--dry-run"], "sandbox has no option --dry-run; it has --methods, --state, --host, --port"),
+        (["serve", "notes", "--raw"], "sandbox has no option --raw; did you mean --rows?"),
+        (["reset", "notes", "--dry-run"], "sandbox reset has no option --dry-run; it has --methods, --state"),
+        (["reset", "notes", "--limits"], "sandbox reset has no option --limits; it has --methods, --state"),
+        (["serve", "notes", "--latency", "50"], "--latency takes a time such as 50ms or 2s, not '50'"),
+        (["serve", "notes", "--command-time", "x"], "--command-time takes a time such as 50ms or 2s, not 'x'"),
+        (["serve", "notes", "--seed", "x"], "--seed takes a whole number from 0, not 'x'"),
+        (["serve", "notes", "--shift", "insert"], "--shift takes insert:N,delete:N, not 'insert'"),
+        (["serve", "notes", "--shift", "move:1"], "--shift takes insert:N,delete:N, not 'move'"),
+        (["serve", "notes", "--rows", "note:x"], "--rows takes COLLECTION:N or METHOD:N, not 'note:x'"),
+        (["serve", "notes", "--fault", "rest"], "'rest' is no fault; did you mean reset?"),
+        (
+            ["serve", "notes", "--state", "x", "--memory"],
+            "--state and --memory contradict each other; leave one of them out",
+        ),
     ],
 )
 def test_a_slip_is_met_with_what_was_meant(words: list[str], told: str, line: Run) -> None:
@@ -131,3 +155,73 @@ def test_a_port_that_is_none_is_refused(line: Run) -> None:
     said = line("sandbox", "serve", "notes", "--port", "99999")
     assert said.code == 2
     assert said.err == "error: --port takes a number from 0 to 65535, not 99999\n"
+
+
+def test_what_a_line_says_is_what_is_served(line: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    words: list[dict[str, Any]] = []
+    replies = []
+
+    def visit(served: sandbox.Served) -> None:
+        address = f"{served.address}/rest/1/sandbox/crm.deal.list"
+        with urllib.request.urlopen(address, timeout=5) as reply:
+            replies.append(json.load(reply))
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("runner.sandbox.Served.wait", visit)
+    start, before = sandbox.start, sys.getswitchinterval()
+
+    def started(*given: Any, **more: Any) -> sandbox.Served:
+        words.append(dict(more))
+        return start(*given, **more)
+
+    monkeypatch.setattr("runner.sandbox.start", started)
+    said = line(
+        "sandbox", "serve", "bitrix24", "--port=0", "--memory", "--latency", "1ms", "--command-time=2ms",
+        "--operating", "2s", "--fault", "reset@9", "--seed", "7", "--limits", "--quiet", "--shift",
+        "insert:3,delete:4", "--rows", "crm.deal:120, crm.lead.list:60",
+    )  # fmt: skip
+    assert said.code == 0
+    assert said.err.splitlines()[1:] == ["the sandbox is closed"]
+    (given,) = words
+    shift = given.pop("shift")
+    assert (shift.insert_every, shift.delete_every) == (3, 4)
+    assert given == {
+        "state": ":memory:", "host": "127.0.0.1", "port": 0, "latency": 0.001, "command_time": 0.002,
+        "operating": 2.0, "fault": "reset@9", "seed": 7, "limits": True,
+    }  # fmt: skip
+    assert (replies[0]["total"], replies[0]["time"]["operating"]) == (120, 2)
+    assert sys.getswitchinterval() == before
+
+
+def test_outside_of_the_main_thread_signals_are_left_alone(line: Run, served: list[sandbox.Served]) -> None:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(line("sandbox", "serve", "notes", "--port=0", "--memory")))
+    thread.start()
+    thread.join()
+    assert found[0].code == 0
+    assert len(served) == 1
+
+
+def test_where_a_process_may_not_hold_more_files_it_serves_all_the_same(
+    line: Run, served: list[sandbox.Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert line("sandbox", "serve", "notes", "--port=0", "--memory").code == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_well(word: signal.Signals, desk: Path, cache: Path) -> None:
+    known = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(sandbox.__file__).parents[2]),
+        "DECLAREST_METHODS": os.environ["DECLAREST_METHODS"],
+        "DECLAREST_CACHE_DIR": str(cache),
+    }
+    words = [sys.executable, "-m", "runner", "sandbox", "serve", "notes", "--port", "0", "--memory"]
+    with subprocess.Popen(words, env=known, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.send_signal(word)
+        _, said = process.communicate(timeout=20)
+    assert (process.returncode, said.splitlines()[-1]) == (0, "the sandbox is closed")
