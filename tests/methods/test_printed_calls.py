@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import Client, document, validation
+from runner import Client, Problem, document
 from runner.request import written
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CASES = Path(__file__).parents[1] / "cases"
 FOLDERS = sorted(CASES.glob("*/printed"))
 FILES = sorted(path for folder in FOLDERS for path in folder.glob("*.ndjson"))
-CREDENTIALS = {
+CREDENTIALS: dict[str, Any] = {
     "webhook": {"url": "https://example.bitrix24.com/rest/1/secret/"},
     "token": {"portal": "example.bitrix24.com", "token": "secret-token"},
 }
@@ -84,7 +84,7 @@ def named(method: Method, body: Any) -> dict[str, Any]:
     )
 
 
-def refusals(client: Client, call: Printed) -> list[validation.Problem]:
+def refusals(client: Client, call: Printed) -> list[Problem]:
     params = named(client.methods.get(call.method), call.body)
     return [problem for problem in client.check(call.method, params) if problem.level == "error"]
 
