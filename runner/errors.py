@@ -207,7 +207,7 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     folded: dict[str, str] = {}
     for name in known:
         folded.setdefault(name.lower(), name)
-    least = 0.6 if len(word) > _SHORT else 0.5
+    least = 0.5 if len(word) <= _SHORT and word.isalnum() else 0.6
     return [folded[near] for near in get_close_matches(word.lower(), folded, most, least)]
 
 
