@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Kind = Literal["usage", "auth", "forbidden", "not_found", "conflict", "rate_limit", "blocked", "server", "network"]
 Outcome = Literal["not sent", "unknown"]
 
+_SHORT = 2  # letters of a word that is near to another by one of them
 BUG, USAGE, AUTH, REFUSED, NETWORK, LIMIT, PARTLY, INTERRUPTED = 1, 2, 3, 4, 5, 6, 7, 130
 
 
@@ -210,7 +211,8 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     folded: dict[str, str] = {}
     for name in known:
         folded.setdefault(name.lower(), name)
-    return [folded[near] for near in get_close_matches(word.lower(), folded, most, 0.6)]
+    least = 0.5 if len(word) <= _SHORT and word.isalnum() else 0.6
+    return [folded[near] for near in get_close_matches(word.lower(), folded, most, least)]
 
 
 def did_you_mean(near: Sequence[str]) -> str:

@@ -290,7 +290,7 @@ def _contents(method: Method, values: Json, spelt: Mapping[str, str]) -> Iterato
         if param is None or param.schema.get("contentEncoding") != "base64" or not isinstance(value, str):
             continue
         try:
-            content = base64.b64decode("".join(value.split()), validate=True)
+            content = base64.b64decode("".join(value.replace("\N{SOFT HYPHEN}", "").split()), validate=True)
         except (binascii.Error, ValueError):
             hint = (
                 f"to send a file write @{value}"

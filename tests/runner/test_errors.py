@@ -145,6 +145,11 @@ def test_the_nearest_words_are_found_without_letter_case(word: str, most: int, f
     assert errors.nearest(word, ["TITLE", "tile", "colour"], most) == found
 
 
+@pytest.mark.parametrize("word", ["di", "ix", "i", "idd"])
+def test_a_word_of_two_letters_is_near_by_one_of_them(word: str) -> None:
+    assert errors.nearest(word, ["ID", "FILTER"]) == ["ID"]
+
+
 def test_of_two_words_that_differ_in_case_the_first_is_proposed() -> None:
     assert errors.nearest("naem", ["Name", "NAME"]) == ["Name"]
 
