@@ -200,7 +200,7 @@ def test_names_that_can_not_be_had_are_told_and_the_rest_is_done(
 def test_an_interruption_says_how_far_it_had_come(line: Run, site: Any, desk: Path, monkeypatch: Any) -> None:
     from runner import Client
 
-    def rows(self: Client, plan: Any) -> Iterator[Any]:
+    def rows(self: Client, plan: Any, limit: Any) -> Iterator[Any]:
         yield from ({"a": 1}, {"a": 2})
         raise KeyboardInterrupt
 
@@ -232,7 +232,7 @@ def test_a_request_to_end_is_told_and_obeyed(line: Run, site: Any, desk: Path, m
     from runner import Client
     from runner.cli import run
 
-    def rows(self: Client, plan: Any) -> Iterator[Any]:
+    def rows(self: Client, plan: Any, limit: Any) -> Iterator[Any]:
         yield 1
         os.kill(os.getpid(), signal.SIGTERM)
         yield 2
