@@ -45,6 +45,7 @@ class Scheme:
     base: str
     send: Json
     first: Json | None
+    apart: bool = False
 
     @classmethod
     def read(cls, name: str, block: Json) -> Scheme:
@@ -56,6 +57,7 @@ class Scheme:
             base=block["base"],
             send=block.get("send", {}),
             first=block.get("first"),
+            apart=block.get("apart", False),
         )
 
 

@@ -21,9 +21,9 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 ORDER = """
 errors
 document template query folders node
-spec index
-precheck validation encoding compiler
-catalog settings arguments request response pacing output
+spec index dialects
+precheck validation encoding forms compiler
+catalog settings arguments skeleton request response pacing output
 auth paging batch transport lint
 dispatch
 sandbox

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import CallError, RunnerError, UnknownMethod, nearest
 from . import console
 from .quick import COMMANDS, RESERVED
-from .words import SWITCHES, Line, catalog, general
+from .words import SHORT, SWITCHES, Line, catalog, general
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
@@ -53,7 +53,7 @@ def _run(argv: list[str]) -> int:
         return complete(argv[1:])
     if first in COMMANDS:
         return _command(first, argv[1:])
-    line = general(argv)
+    line = _sorted(argv)
     words = _service_first(line.rest)
     if not words:
         from .help import top
@@ -64,6 +64,19 @@ def _run(argv: list[str]) -> int:
         options = [name if name in SWITCHES else f"{name}={value}" for name, value in line.options.items()]
         return _command(words[0], [*options, *words[1:]])
     return _method(line, words)
+
+
+def _sorted(argv: list[str]) -> Line:
+    """The general options taken out. A letter that is an option of another tool's command is left to the command."""
+    if not {word.partition("=")[0] for word in argv} & SHORT.keys():
+        return general(argv)
+    line = general(argv, left=SHORT)
+    words = _service_first(line.rest)
+    named = words[:2] if len(words) > 1 and not words[1].startswith("-") else ["", *words[:1]]
+    methods = catalog(line)
+    service = named[0].lower() or (methods.owner(named[1]) if len(named) > 1 else "")
+    command = methods.command(service, named[1]) if service and len(named) > 1 else None
+    return general(argv, left=command["flags"] if command else ())
 
 
 def _command(name: str, argv: list[str]) -> int:
