@@ -127,14 +127,21 @@ class Reader:
             found = forms.file(text, self.sources)
             return self._of_file(File(self.names.get(".".join(path), found.name), found.content), node, path[0])
         if form == "files":
-            inner = resolved(node, self._defs).get("items", {})
-            return [self._of_file(one, inner, path[0]) for one in forms.files(text, self.sources)]
+            return [self._of_file(one, self._item(node), path[0]) for one in forms.files(text, self.sources)]
         if form in forms.DATES:
             return forms.DATES[form](text) if text else text
         if form == "list" and text:
             text = forms.content(text, self.sources)
+            if text.lstrip().startswith("["):
+                return parsed(text, "the value")
         plain = forms.escaped(text) if form == "escaped" else text
         return typed(plain, node, self._defs, self.method.service.encoders)
+
+    def _item(self, node: Any) -> Any:
+        """The schema of a list's items, where the node is a list or may be one."""
+        block = resolved(node, self._defs)
+        parts = [block, *(resolved(part, self._defs) for part in block.get("anyOf", ()))]
+        return next((part["items"] for part in parts if "items" in part), {})
 
     def _text(self, text: str) -> str:
         """The text of a value that may be `@file` or `-`."""

@@ -109,7 +109,7 @@ def _of_method(catalog: object, words: list[str]) -> list[str]:
         known = arguments.known_values(param.schema, method.schema.get("$defs", {}))
         return [word for word in known if word and word.lower().startswith(current.lower())]
     if current.startswith("-"):
-        own = command["flags"] if command else flags_of(method)
-        every = dict.fromkeys([*own, *SWITCHES, *VALUES])
+        own = command["flags"] if command else ()
+        every = dict.fromkeys([*own, *flags_of(method), *SWITCHES, *VALUES])
         return [flag for flag in every if flag.startswith(current)]
     return [f"{name}=" for name in method.params if name.lower().startswith(current.lower())]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .words import Line
 
 Json = dict[str, Any]
-EMPTY = "--empty"  # where an option leads that takes the hints out of a structure
-_MEANS = {"": "means nothing here", "params": "the whole input", EMPTY: "true: without the hints"}
+EMPTY = "--empty"  # where an option leads that says whether a structure comes without hints
+_MEANS = {"": "means nothing here", "params": "the whole input", EMPTY: "false: with hints"}
 _DOES = {
     "call": "calls",
     "skeleton": "prints a structure for",
@@ -34,21 +34,21 @@ def answer(line: Line, catalog: Catalog, service: str, command: Json, rest: list
     """What a command prints that calls nothing; or its help."""
     if line.on("--help"):
         return _page(catalog, service, command)
-    fields, empty = _fields(command, rest)
+    fields = _fields(command, rest)
+    hints = fields.pop(EMPTY, "").lower() in arguments.FALSE
     if "link" in command:
         return f"{_address(catalog, service, command, fields)}\n"
     if "skeleton" in command:
         method = catalog.method(service, command["skeleton"])
-        found = skeleton(method, command.get("at", ""), described=not empty)
+        found = skeleton(method, command.get("at", ""), described=hints)
     else:
         _demand(command, template.names(str(command["print"])), fields)
-        found = template.filled(command["print"], fields)
-        found = _emptied(found) if empty else found
+        found = template.filled(command["print"] if hints else _emptied(command["print"]), fields)
     return output.text(found, line.get("--output", "json"))
 
 
-def _fields(command: Json, rest: list[str]) -> tuple[dict[str, str], bool]:
-    """What the options of a command give, by where it goes; and whether its structure is to be empty."""
+def _fields(command: Json, rest: list[str]) -> dict[str, str]:
+    """What the options of a command give, by where it goes."""
     flags, words = command["flags"], list(rest)
     fields: dict[str, str] = {}
     while words:
@@ -62,7 +62,7 @@ def _fields(command: Json, rest: list[str]) -> tuple[dict[str, str], bool]:
         if not mark and not words:
             raise CallError(f"{flag} needs a value")
         fields[target] = text if mark else words.pop(0)
-    return fields, fields.pop(EMPTY, "").lower() in arguments.TRUE
+    return fields
 
 
 def _demand(command: Json, names: list[str], fields: Json) -> None:
@@ -88,10 +88,12 @@ def _address(catalog: Catalog, service: str, command: Json, fields: Json) -> str
 
 
 def _emptied(value: Any) -> Any:
-    """A structure without its hints."""
+    """A structure without its hints, which are texts in < and >."""
     if isinstance(value, dict):
         return {key: _emptied(item) for key, item in value.items()}
-    return [_emptied(item) for item in value if isinstance(item, (dict, list))] if isinstance(value, list) else ""
+    if isinstance(value, list):
+        return [item for one in value if (item := _emptied(one)) != ""]
+    return "" if isinstance(value, str) and value.startswith("<") else value
 
 
 def _page(catalog: Catalog, service: str, command: Json) -> str:

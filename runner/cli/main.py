@@ -76,7 +76,7 @@ def _sorted(argv: list[str]) -> Line:
     methods = catalog(line)
     service = named[0].lower() or (methods.owner(named[1]) if len(named) > 1 else "")
     command = methods.command(service, named[1]) if service and len(named) > 1 else None
-    return general(argv, left=command["flags"] if command else ())
+    return general(argv, left=SHORT.keys() & command["flags"].keys() if command else ())
 
 
 def _command(name: str, argv: list[str]) -> int:
