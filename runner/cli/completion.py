@@ -110,6 +110,7 @@ def _of_method(catalog: object, words: list[str]) -> list[str]:
         return [word for word in known if word and word.lower().startswith(current.lower())]
     if current.startswith("-"):
         own = command["flags"] if command else ()
-        every = dict.fromkeys([*own, *flags_of(method), *SWITCHES, *VALUES])
+        more = flags_of(method) if command is None or "call" in command else ()
+        every = dict.fromkeys([*own, *more, *SWITCHES, *VALUES])
         return [flag for flag in every if flag.startswith(current)]
     return [f"{name}=" for name in method.params if name.lower().startswith(current.lower())]

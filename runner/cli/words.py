@@ -212,7 +212,7 @@ def _foreign(  # noqa: PLR0913 - what is gathered, the option, and where it stan
     path = arguments.steps(target.removeprefix("params."))
     proper = method.canonical(path[0]) if path else ""
     if not mark:
-        plain = target != "params" and proper in method.params
+        plain = target != "params" and proper in method.params and "values" not in meant
         text = _param_value(flag, rest, method, [proper, *path[1:]]) if plain else _value(flag, rest, method)
     if target in VALUES:
         given.options[target] = text

@@ -69,7 +69,7 @@ def say(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         code = run([part for word in words for part in shlex.split(word)])
         answer = capsys.readouterr()
         assert code == 0, answer.err
-        return re.sub(r'"X-[^,}]*', "", answer.out), answer.err  # an id that is made for each call
+        return re.sub(r'(?<="X-Request-Id": ")[^"]*', "", answer.out), answer.err  # an id that is made for each call
 
     return said
 
