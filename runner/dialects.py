@@ -6,6 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 EVERY = "*"
+EMPTY = "--empty"  # where an option leads that says whether a structure comes without hints
 
 
 def command(own: Json, shared: Json) -> Json:
@@ -15,6 +16,8 @@ def command(own: Json, shared: Json) -> Json:
     """
     read = shared.get("read", {})
     flags = {**_flags(shared.get("flags", {}), read, own=False), **_flags(own.get("flags", {}), read, own=True)}
+    if not {"skeleton", "print"} & own.keys():
+        flags = {flag: meant for flag, meant in flags.items() if meant.get("to") != EMPTY}
     rest = {name: value for name, value in shared.items() if name not in {"flags", "read"}}
     return {**rest, **own, "flags": flags}
 

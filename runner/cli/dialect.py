@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .. import arguments, output, settings, template
+from ..dialects import EMPTY
 from ..errors import CallError, did_you_mean, nearest
 from ..skeleton import skeleton
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from .words import Line
 
 Json = dict[str, Any]
-EMPTY = "--empty"  # where an option leads that says whether a structure comes without hints
 _MEANS = {"": "means nothing here", "params": "the whole input", EMPTY: "false: with hints"}
 _DOES = {
     "call": "calls",

@@ -105,7 +105,9 @@ def test_a_switch_of_the_tool_takes_no_value_and_an_option_one(line: Run, site: 
 
 def test_a_structure_is_printed_without_hints_or_with_them(line: Run) -> None:
     plain = line("notes", "Form")
-    assert plain.data == line("show", "notes", "note.add", "--skeleton").data == line("notes", "Form", "-h", "true").data
+    assert (
+        plain.data == line("show", "notes", "note.add", "--skeleton").data == line("notes", "Form", "-h", "true").data
+    )
     assert line("notes", "Form", "--hints=false", "--old", "x").data["title"] == "<What it is called>"
     assert line("notes", "Room", "--output", "yaml").out == "room: ''\nshelf: 0\n"
     assert line("notes", "Slip", "--name", "<A>").data == {"a": "<A>", "b": "", "c": [[]], "d": 1}

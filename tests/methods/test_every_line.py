@@ -55,7 +55,6 @@ def cases() -> list[Any]:
 CASES = cases()
 
 
-
 @pytest.fixture
 def say(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Run a line in a folder that has the files which the lines name; its answer and what it says."""

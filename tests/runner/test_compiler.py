@@ -159,7 +159,9 @@ dialects:
 def test_a_command_may_have_more_names_and_a_dialect_more_files(root: Path, write: Write) -> None:
     write("toy/_service.yaml", SERVICE)
     write("toy/_dialects/other.yaml", "dialects: {other: {title: Other, commands: {A: {call: x, also: [B, Б]}}}}")
-    write("toy/_dialects/other/more.yaml", "dialects: {other: {commands: {C: {print: {}, of: y}, D: {link: z, of: y}}}}")
+    write(
+        "toy/_dialects/other/more.yaml", "dialects: {other: {commands: {C: {print: {}, of: y}, D: {link: z, of: y}}}}"
+    )
     tree = built(root)
     assert broken(tree) == []
     rows = [(cells[2], cells[3], cells[5], cells[6]) for cells in tree.rows("A")]
