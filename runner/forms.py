@@ -10,7 +10,6 @@ import json
 import os
 import re
 from base64 import b64decode
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .encoding import File
@@ -18,6 +17,7 @@ from .errors import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 _ESCAPE = re.compile(r"\\(\\[nrfv]|[nrfv])")
 _MEANT = {"n": "\n", "r": "\r", "f": "\f", "v": "\v"}
@@ -128,6 +128,8 @@ def zoned(text: str) -> str:
 
 
 def _moment(text: str) -> datetime:
+    from datetime import date, datetime
+
     try:
         if len(text) == len("2026-05-01"):
             return datetime.combine(date.fromisoformat(text), datetime.min.time())

@@ -15,7 +15,8 @@ CLERK = """\
 dialects:
   clerk:
     title: Clerk
-    flags: {--data -d: {to: params, read: json}, --hints -h: --empty, --show: --dry-run, --wait: --timeout, --link: link}
+    flags:
+      {--data -d: {to: params, read: json}, --hints -h: --empty, --show: --dry-run, --wait: --timeout, --link: link}
     read: {"*": escaped, --marks: list, --picture: file}
     commands:
       Put:
@@ -56,7 +57,8 @@ def put(line: Run, site: Any, *words: str) -> Any:
 def test_letters_of_a_command_go_before_the_general_ones(line: Run, site: Any) -> None:
     body = put(line, site, "-n", "A", "-o", "5", "-v", "w", "-q", "[1, 2]", "-d", "{'weight': '2.5'}")
     assert body == {
-        "title": "A", "size": 5, "token": "w", "marks": [1, 2], "weight": 2.5, "kind": "Round", "place": {"room": "hall"},
+        "title": "A", "size": 5, "token": "w", "marks": [1, 2], "weight": 2.5, "kind": "Round",
+        "place": {"room": "hall"},
     }  # fmt: skip
     assert line("-o", "yaml", "notes", "note.list", "--dry-run", *site.line).out.startswith("verb: POST\n")
     assert line("note.list", "-o", "yaml", "--dry-run", *site.line).out.startswith("verb: POST\n")

@@ -136,7 +136,7 @@ def test_every_name_and_option_of_a_command_is_tried(catalog: Catalog) -> None:
     for (service, _, name), case in (one.values for one in CASES):
         command = catalog.command(service, name)
         assert command is not None
-        assert [case["also"]] if "also" in case else [] == command.get("also", []), name
+        assert ([case["also"]] if "also" in case else []) == command.get("also", []), name
         tried = {word for part in ("long", "short") for word in shlex.split(case.get(part, "")) if word[:1] == "-"}
         own = {flag for flag, meant in command["flags"].items() if meant["own"]}
         assert own <= {*tried, *case.get("without", ())}, name
