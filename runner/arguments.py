@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from . import encoding
+from . import encoding, forms
 from .encoding import File
 from .errors import CallError, Problem
+from .forms import decoded, parsed
 from .node import child, is_map, resolved
 from .spec import folded
 from .validation import fault_of_content
@@ -17,30 +17,15 @@ from .validation import fault_of_content
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .forms import Sources
     from .spec import Method, Param
 
 Json = dict[str, Any]
-TRUE = frozenset({"true", "yes", "y", "on", "1", "да"})
-FALSE = frozenset({"false", "no", "n", "off", "0", "нет"})
+TRUE = frozenset({"true", "yes", "y", "on", "1", "да", "истина"})
+FALSE = frozenset({"false", "no", "n", "off", "0", "нет", "ложь"})
 _STEP = r"\[[^\]]*\]|\.[!<>=@%?~]*[^!<>%?~.=:@\[\]\s][^.=:@\[\]\s]*"
 _WORD = re.compile(rf"(?P<path>[A-Za-z_][\w-]*(?:{_STEP})*)(?P<sign>:=|=|@)(?P<text>.*)", re.DOTALL)
 _WHOLE, _NUMBER = re.compile(r"[+-]?\d{1,400}"), re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-
-
-class Sources(Protocol):
-    """Where `@file`, `@https://…` and `-` are read from."""
-
-    def file(self, path: str) -> File:
-        """A file of the disk."""
-        ...
-
-    def address(self, url: str) -> File:
-        """What stands at a web address."""
-        ...
-
-    def stdin(self) -> bytes:
-        """All of standard input."""
-        ...
 
 
 def split(word: str) -> tuple[list[str], str, str] | None:
@@ -71,22 +56,22 @@ class Reader:
     def __init__(self, method: Method, sources: Sources) -> None:
         self.method, self.sources = method, sources
         self.values: Json = {}
+        self.names: dict[str, str] = {}
         self.problems: list[Problem] = []
         self._defs: Mapping[str, Any] = method.schema.get("$defs", {})
 
     def whole(self, text: str) -> None:
-        """Take the whole input: JSON text, `@file`, `-`, or the path of a JSON file."""
-        if text == "-" or text.startswith("@"):
-            text = decoded(self._opened(text))
-        elif not text.lstrip().startswith(("{", "[")) and os.path.isfile(text):
-            text = decoded(self.sources.file(text))
-        data = parsed(text, "the input")
+        """Take the whole input: JSON text, `@file`, `-`, or the path or the address of a JSON file."""
+        data = parsed(forms.content(text, self.sources), "the input")
         if not isinstance(data, dict):
             raise CallError(f"the input must be a JSON object, not {type(data).__name__}")
         self.values.update(data)
 
     def take(self, path: list[str], sign: str, text: str) -> None:
-        """Take one value; what does not fit is kept among the problems, so that all are told at once."""
+        """Take one value; what does not fit is kept among the problems, so that all are told at once.
+
+        `sign` is that of the word, or the form in which another tool writes the value.
+        """
         name = self.method.canonical(path[0])
         spelt = next((one for one in self.values if self.method.canonical(one) == name), name)
         path = [spelt, *path[1:]]
@@ -96,12 +81,67 @@ class Reader:
                 value = parsed(self._text(text), ".".join(path))
             elif sign == "@":
                 value = self._of_file(self._opened(f"@{text}"), node, name)
+            elif sign != "=":
+                value = self._formed(sign, text, path, node)
             else:
                 value = self._value(text, node, name)
             _demand_text(value)
             self._set(path, value, node)
         except CallError as error:
             self.problems.append(Problem("error", ".".join(path), error.message, error.hint))
+
+    def preset(self, path: list[str], value: Any) -> None:
+        """Put a value where the line gave none."""
+        here: Any = self.values
+        for step in path:
+            named = {self.method.canonical(one): one for one in here} if here is self.values else {}
+            step = named.get(self.method.canonical(step), step) if named else step  # noqa: PLW2901
+            if not isinstance(here, dict) or step not in here:
+                self.take(path, ":=", json.dumps(value))
+                return
+            here = here[step]
+
+    def suit(self) -> None:
+        """Make texts within JSON the numbers and the lists that the schema wants: another tool sends all as text."""
+        for name, value in self.values.items():
+            self.values[name] = self._suited(value, self._node([name]))
+
+    def _suited(self, value: Any, node: Any) -> Any:
+        block = resolved(node, self._defs)
+        if isinstance(value, dict):
+            return {key: self._suited(item, child(block, str(key), self._defs)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._suited(item, block.get("items", {})) for item in value]
+        if not isinstance(value, str) or not types_of(block, self._defs) or "string" in types_of(block, self._defs):
+            return value
+        try:
+            return typed(value, block, self._defs, self.method.service.encoders)
+        except CallError:
+            return value
+
+    def _formed(self, form: str, text: str, path: list[str], node: Any) -> Any:
+        """A value in the form of another tool."""
+        if form == "json":
+            return parsed(forms.content(text, self.sources), "the value")
+        if form == "file":
+            found = forms.file(text, self.sources)
+            return self._of_file(File(self.names.get(".".join(path), found.name), found.content), node, path[0])
+        if form == "files":
+            return [self._of_file(one, self._item(node), path[0]) for one in forms.files(text, self.sources)]
+        if form in forms.DATES:
+            return forms.DATES[form](text) if text else text
+        if form == "list" and text:
+            text = forms.content(text, self.sources)
+            if text.lstrip().startswith("["):
+                return parsed(text, "the value")
+        plain = forms.escaped(text) if form == "escaped" else text
+        return typed(plain, node, self._defs, self.method.service.encoders)
+
+    def _item(self, node: Any) -> Any:
+        """The schema of a list's items, where the node is a list or may be one."""
+        block = resolved(node, self._defs)
+        parts = [block, *(resolved(part, self._defs) for part in block.get("anyOf", ()))]
+        return next((part["items"] for part in parts if "items" in part), {})
 
     def _text(self, text: str) -> str:
         """The text of a value that may be `@file` or `-`."""
@@ -143,7 +183,7 @@ class Reader:
         if param is not None and param.place in {"part", "payload"}:
             return file
         text = decoded(file)
-        kinds = _kinds(block, self._defs)
+        kinds = types_of(block, self._defs)
         return text if "string" in kinds or not kinds else typed(text.strip(), node, self._defs, {})
 
     def _node(self, path: list[str]) -> Any:
@@ -161,7 +201,7 @@ class Reader:
         for place, step in enumerate(path[:-1]):
             following = path[place + 1]
             empty: Any = (
-                [] if following.isdigit() and "array" in _kinds(self._node(path[: place + 1]), self._defs) else {}
+                [] if following.isdigit() and "array" in types_of(self._node(path[: place + 1]), self._defs) else {}
             )
             here = _child(here, step, empty, path)
         last = path[-1]
@@ -174,7 +214,7 @@ class Reader:
         old = here.get(last)
         if isinstance(old, list) and isinstance(value, list):
             here[last] = old + value
-        elif last in here and old != value and "array" in _kinds(resolved(node, self._defs), self._defs):
+        elif last in here and old != value and "array" in types_of(resolved(node, self._defs), self._defs):
             here[last] = [*(old if isinstance(old, list) else [old]), value]
         elif last in here and old != value:
             raise CallError("is given twice")
@@ -196,14 +236,6 @@ def _child(here: Any, step: str, empty: Any, path: list[str]) -> Any:
     return here.setdefault(step, empty)
 
 
-def decoded(file: File) -> str:
-    """The text of a file, without the mark that some editors put before it. Raises CallError where it is not UTF-8."""
-    try:
-        return file.content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CallError(f"the file {file.name} is not UTF-8 text") from None
-
-
 def _demand_text(value: Any) -> None:
     """Raise CallError for a word of the command line that was not UTF-8."""
     try:
@@ -212,33 +244,24 @@ def _demand_text(value: Any) -> None:
         raise CallError("is not UTF-8 text") from None
 
 
-def parsed(text: str, what: str) -> Any:
-    """JSON text as data; single quotes are taken too. Raises CallError with line and column."""
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        if "'" in text and text.strip()[:1] in {"{", "["}:
-            from . import document
-            from .errors import SpecError
-
-            try:
-                return document.load(text)
-            except SpecError:
-                pass
-        spot = f"line {getattr(error, 'lineno', 1)}, column {getattr(error, 'colno', 1)}"
-        raise CallError(f"{what} is no JSON: {getattr(error, 'msg', error)} at {spot}") from None
-    except RecursionError:
-        raise CallError(f"{what} is no JSON: it is nested too deeply") from None
+def chosen(text: str, values: Json) -> str:
+    """The text itself, or as JSON the value that a dialect has for this word."""
+    if not values:
+        return text
+    word = "true" if text.lower() in TRUE else "false" if text.lower() in FALSE else text
+    if word not in values:
+        raise CallError(f"{text!r} is none of {', '.join(values)}")
+    return json.dumps(values[word])
 
 
-def _kinds(node: Any, defs: Mapping[str, Any]) -> set[str]:
+def types_of(node: Any, defs: Mapping[str, Any]) -> set[str]:
     """The JSON types that a node allows, as far as it says; nothing where anything goes."""
     block = resolved(node, defs)
     names = block.get("type", [])
     found = {names} if isinstance(names, str) else set(names)
     for word in ("anyOf", "oneOf"):
         for part in block.get(word, ()):
-            found |= _kinds(part, defs)
+            found |= types_of(part, defs)
     if not found and "properties" in block:
         found = {"object"}
     return found
@@ -266,7 +289,7 @@ def typed(text: str, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, 
     known = _words(node, defs)
     if known:
         return _known(text, known)
-    kinds = _kinds(node, defs)
+    kinds = types_of(node, defs)
     if text.lstrip()[:1] in {"[", "{"} and (kinds & {"array", "object"} or not kinds):
         data = _loose(text) if "string" in kinds or not kinds else parsed(text, "the value")
         if data is text:
@@ -321,29 +344,3 @@ def _scalar(text: str, kinds: set[str]) -> Any:
     if "boolean" in kinds and text.lower() in TRUE | FALSE:
         return text.lower() in TRUE
     return None if "null" in kinds and text == "null" else text
-
-
-def skeleton(method: Method) -> Json:
-    """A structure with every param, to be filled: the service's defaults, and empty values that no check lets pass."""
-    defs = method.schema.get("$defs", {})
-    return {
-        name: _shape(param.schema, defs, 0)
-        for name, param in method.params.items()
-        if not param.schema.get("deprecated") and not {"send", "generate"} & param.schema.keys()
-    }
-
-
-def _shape(node: Any, defs: Mapping[str, Any], depth: int) -> Any:
-    block = resolved(node, defs)
-    if "default" in block:
-        return block["default"]
-    kinds = _kinds(block, defs)
-    if "properties" in block and depth < 3:  # noqa: PLR2004 - deeper structures are seldom filled by hand
-        return {name: _shape(child, defs, depth + 1) for name, child in block["properties"].items()}
-    if "array" in kinds:
-        inner = _shape(block.get("items", {}), defs, depth + 1)
-        return [inner] if isinstance(inner, dict) and inner else []
-    return next((empty for kind, empty in _EMPTY.items() if kind in kinds), "")
-
-
-_EMPTY: Json = {"string": "", "integer": 0, "number": 0, "boolean": False, "object": {}}

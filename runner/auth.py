@@ -30,7 +30,7 @@ def choose(method: Method, credentials: Credentials) -> Scheme:
     ways = [
         scheme
         for scheme in method.service.schemes
-        if set(scheme.needs) <= set(known) and (not allowed or scheme.name in allowed)
+        if set(scheme.needs) <= set(known) and settings.takes(scheme, allowed)
     ]
     if not ways:
         raise settings.missing(method.service, allowed, known, method.full_name)
@@ -67,7 +67,8 @@ def trust(
     """
     base = template.plain(scheme.base, values)
     parts = urlsplit(base)
-    for own in filter(None, (pasted, _own_host(method, values))):
+    own_hosts = [] if _bare(method, scheme) else [pasted, _own_host(method, values)]
+    for own in filter(None, own_hosts):
         if parts.netloc.lower() != own:
             message = f"the service file would send credentials of {own} to {parts.netloc}"
             raise SpecError(message, where=method.service.origin)
@@ -77,6 +78,13 @@ def trust(
     if parts.scheme == "http" and not insecure and not loopback(parts.hostname):
         message = f"http://{parts.netloc} would send the credentials unencrypted"
         raise CallError(message, hint="write https://, or add --insecure if you must", method=method.full_name)
+
+
+def _bare(method: Method, scheme: Scheme) -> bool:
+    """Whether a way of authorising takes nothing of a connection along, so that no host need be the connection's."""
+    texts = [scheme.base, *method.sending.headers.values()]
+    named = {name for text in texts for name in template.names(text)}
+    return not (scheme.needs or scheme.send or scheme.first or named & method.service.secrets())
 
 
 def _own_host(method: Method, values: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, index
+from . import __version__, dialects, index
 from .errors import SpecError, UnknownMethod, nearest
 from .folders import built_in, folder, search_path
 from .node import merged
@@ -138,11 +138,20 @@ class Catalog:
         return owners[0] if len(owners) == 1 else ""
 
     def command(self, service: str, alias: str) -> Json | None:
-        """What a name of another tool's command line stands for: `call` or `skeleton`, dialect, flags."""
+        """What a name of another tool's command line stands for, with what its dialect says of all commands."""
         for tree in self._trees:
             for cells in tree.rows("A", service, alias.lower()):
-                return {**json.loads(tree.text(int(cells[7]), int(cells[8]))), "alias": cells[3]}
+                command = json.loads(tree.text(int(cells[7]), int(cells[8])))
+                return dialects.command(command, self._shared(service, cells[4]))
         return None
+
+    def _shared(self, service: str, dialect: str) -> Json:
+        """What all commands of a dialect share, from the folder that says it first."""
+        for tree in self._trees:
+            for cells in tree.rows("B", service, dialect):
+                shared: Json = json.loads(tree.text(int(cells[3]), int(cells[4])))
+                return shared
+        return {}
 
     def aliases(self, service: str) -> dict[str, str]:
         """The names of other tools' command lines, and the method of each."""

@@ -258,12 +258,24 @@ def _add_part(writer: _Writer, service: str, path: Path, file: str) -> None:
     for name, node in types.items():
         writer.row("T", service, name, *writer.value(node))
     for dialect, block in dialects.items():
-        commands = block.pop("commands", {})
-        for alias, command in commands.items():
-            does = "skeleton" if "skeleton" in command else "call"
-            target = command.get(does, "")
-            place = writer.value({**block, **command, "dialect": dialect})
-            writer.row("A", service, alias.lower(), alias, dialect, does, target, *place)
+        _add_dialect(writer, service, dialect, block, path)
+
+
+def _add_dialect(writer: _Writer, service: str, dialect: str, block: Json, path: Path) -> None:
+    """What all commands of a dialect share, and a row for each name of each of them."""
+    commands = block.pop("commands", {})
+    if block:
+        writer.row("B", service, dialect, *writer.value(block))
+    for first, command in commands.items():
+        does = next((word for word in ("call", "skeleton", "link", "print") if word in command), "call")
+        target = command.get("of" if does in {"link", "print"} else does, "")
+        place = writer.value({**command, "dialect": dialect, "alias": first})
+        for alias in (first, *command.get("also", ())):
+            name = (f"{service} {dialect}", alias.lower())
+            if name in writer.seen:
+                raise SpecError(f"the command {alias} stands twice in {dialect}", where=str(path))
+            writer.seen[name] = alias
+            writer.row("A", service, alias.lower(), alias, dialect, does, target, *place, words=alias)
 
 
 def read_part(path: Path, shown: str) -> Json:

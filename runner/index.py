@@ -8,7 +8,8 @@ an edit in place is seen as well.
 
 The table has one row a line, in the order of its bytes; its cells are parted by tabs:
 
-    A  service  alias in lower case  alias  dialect  call|skeleton  method  offset  length
+    A  service  alias in lower case  alias  dialect  call|skeleton|print|link  method  offset  length
+    B  service  dialect  offset  length of what its commands share
     D  times of the directories, parted by blanks  directory  directory ...
     G  service  language  glob in lower case  offset  length  file
     M  service  name in lower case  name  effect  marks  time  size  offset  length  file  summary
@@ -16,7 +17,7 @@ The table has one row a line, in the order of its bytes; its cells are parted by
     P  time  size  a common file, or a broken one
     S  service  variants  offset  length  file  title
     T  service  type  offset  length
-    W  word in lower case  offset  length of the places of the rows of M and O that hold it
+    W  word in lower case  offset  length of the places of the rows of A, M and O that hold it
     X  service  file  what is wrong with it
 """
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from mmap import mmap
 
-MAGIC = b"declarest-index 2 "
+MAGIC = b"declarest-index 3 "
 FIRST = 96
 SMALL = 64  # folders, so few that looking at some of them saves nothing
 
@@ -131,7 +132,7 @@ class Tree:
         return all(stamp(root + name) == (int(time), int(size)) for _, time, size, name in self.rows("P"))
 
     def hits(self, words: list[str]) -> Iterator[list[str]]:
-        """The rows of methods and translations that hold every word, or a longer one, in the order of the table."""
+        """The rows of methods, commands and translations that hold every word, or a longer one, in their order."""
         places = set.intersection(*(self._places(word) for word in words))
         for at in sorted(places):
             yield self._data[FIRST + at : self._data.find(b"\n", FIRST + at)].decode().split("\t")
@@ -171,7 +172,8 @@ def search(trees: list[Tree], words: str, service: str = "", lang: str = "") -> 
                 hidden = any(one.method(cells[1], cells[2]) for one in trees[:number])
                 row = None if hidden else Row(cells)
             else:
-                row = next((row for one in trees if (row := one.method(cells[1], cells[3]))), None)
+                name = cells[6 if cells[0] == "A" else 3]
+                row = next((row for one in trees if (row := one.method(cells[1], name))), None)
             if row and service in {"", row.service}:
                 found.setdefault((row.service, row.name), translated(trees, row, lang))
 

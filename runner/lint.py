@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import compiler, document, query, template, validation
+from . import arguments, compiler, dialects, document, query, settings, template, validation
 from .encoding import json_text
 from .errors import RunnerError, ServiceError, SpecError, did_you_mean, nearest
 from .node import nodes
@@ -81,6 +81,8 @@ def faults(path: Path, catalog: Catalog, taken: Collection[str] = ()) -> Iterato
         yield from _of_method(file, catalog)
     if not found and kind == "service":
         yield from _of_service(file, taken)
+    if not found and kind in {"service", "part"}:
+        yield from _of_dialects(file, catalog)
 
 
 def _kind(path: Path) -> str:
@@ -140,6 +142,44 @@ def _fields(
         if name not in known:
             hint = did_you_mean(nearest(name, known)) or f"it has {', '.join(known) or 'none'}"
             yield file.fault(path, f"{name} is no field of the profile", hint)
+
+
+def _of_dialects(file: File, catalog: Catalog) -> Iterator[Fault]:
+    """The commands of other tools: their methods, and where their options lead."""
+    service = service_of(file.path, [tree.root for tree in catalog.trees])
+    for dialect, block in file.data.get("dialects", {}).items():  # type: ignore[attr-defined]
+        for name, own in block.get("commands", {}).items():
+            path: list[str | int] = ["dialects", dialect, "commands", name]
+            command = catalog.command(service, name) or dialects.command(own, block)
+            for message, hint in _of_command(catalog, service, command):
+                yield file.fault(path, f"{name}: {message}", hint, key=True)
+
+
+def _of_command(catalog: Catalog, service: str, command: Json) -> Iterator[tuple[str, str]]:
+    """What is wrong with a command, and the fix."""
+    does = [word for word in ("call", "skeleton", "print", "link") if word in command]
+    if len(does) != 1:
+        yield "it does one of call, skeleton, print and link", ""
+        return
+    word = does[0] if does[0] in {"call", "skeleton"} else "of"
+    try:
+        method = catalog.method(service, command.get(word, ""))
+    except RunnerError as error:
+        yield f"{word}: {error.message}", error.hint
+        return
+    known = [*method.params, "params", *settings.inputs(method.service)]
+    targets = [meant["to"] for meant in command["flags"].values() if "to" in meant]
+    named = [*targets, *command.get("preset", {})] if does == ["call"] else [command["at"]] if "at" in command else []
+    for target in named:
+        first = method.canonical((arguments.steps(target.removeprefix("params.")) or [""])[0])
+        if not target.startswith("--") and first not in known and not method.param(first):
+            yield f"{target} is no param and no field of the profile", did_you_mean(nearest(first, known))
+    secrets = method.service.secrets()
+    for field in _named([command.get("print"), command.get("link")]):
+        if field in secrets:
+            yield f"{field} is a secret and is never shown", ""
+        elif field not in {*targets, *(method.service.fields if does == ["link"] else ())}:
+            yield f"no option gives {{{field}}}", f"write flags: {{--{field}: {field}}}"
 
 
 def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:

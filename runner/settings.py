@@ -14,7 +14,7 @@ from .errors import CallError, MissingCredentials, nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .spec import Service
+    from .spec import Scheme, Service
 
 Json = dict[str, Any]
 MOST_PORT = 65535
@@ -173,9 +173,14 @@ def _used(service: Service, forms: tuple[str, ...], known: Mapping[str, Any]) ->
     return bool(names) and all(name in known for name in names)
 
 
+def takes(scheme: Scheme, allowed: list[str]) -> bool:
+    """Whether a way of authorising is one that a method may go; one that stands apart must be named by it."""
+    return scheme.name in allowed if allowed else not scheme.apart
+
+
 def missing(service: Service, allowed: list[str], known: Mapping[str, Any], method: str) -> MissingCredentials:
     """The error of a call that no way of authorising can sign: each way with what it still lacks."""
-    ways = [scheme for scheme in service.schemes if not allowed or scheme.name in allowed]
+    ways = [scheme for scheme in service.schemes if takes(scheme, allowed)]
     lacking = min(([name for name in way.needs if name not in known] for way in ways), key=len)
     pasted = [name for name, forms in service.accept.items() if not _used(service, forms, known)]
     name = next(iter([*pasted, *lacking]), "")

@@ -47,6 +47,7 @@ class Scheme:
     first: Json | None
     renew: Json | None = None
     login: Json | None = None
+    apart: bool = False
 
     @classmethod
     def read(cls, name: str, block: Json) -> Scheme:
@@ -60,6 +61,7 @@ class Scheme:
             first=block.get("first"),
             renew=block.get("renew"),
             login=block.get("login"),
+            apart=block.get("apart", False),
         )
 
 

@@ -21,9 +21,9 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 ORDER = """
 errors
 document template query folders node bucket
-spec index ledger
-precheck validation encoding compiler
-catalog profiles settings arguments request response pacing output export
+spec index dialects ledger
+precheck validation encoding forms compiler
+catalog profiles settings arguments skeleton request response pacing output export
 auth renewal paging batch transport lint
 dispatch flow pack
 sandbox

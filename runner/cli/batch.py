@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import arguments, document, output
+from .. import document, forms, output
 from ..client import Client
 from ..encoding import File
 from ..errors import PARTLY, CallError, RunnerError
@@ -80,7 +80,7 @@ def _credentials(words: list[str], outside: Outside) -> tuple[dict[str, Any], li
 def _calls(place: str, outside: Outside) -> Any:
     """The calls of a file: YAML or JSON, a mapping or a list."""
     file = File("standard input", outside.stdin()) if place == "-" else outside.file(place)
-    data = document.load(arguments.decoded(file), place)
+    data = document.load(forms.decoded(file), place)
     if isinstance(data, dict):
         return {key: _call(one, f"{place}: {key}") for key, one in data.items()}
     if isinstance(data, list):

@@ -7,7 +7,7 @@ import time
 from os.path import expanduser
 from typing import TYPE_CHECKING, Any
 
-from .. import arguments, encoding, output, query
+from .. import arguments, encoding, forms, output, query
 from ..client import Client
 from ..encoding import File
 from ..errors import PARTLY, CallError, InvalidArguments, Problem, SpecError, did_you_mean, nearest
@@ -69,33 +69,41 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
         console.answer(of_area(catalog, service, name))
         return 0
     dialect: Json = command or {}
-    method = catalog.method(service, dialect.get("call") or dialect.get("skeleton") or name)
+    if command is not None and (line.on("--help") or "call" not in command):
+        from .dialect import answer
+
+        console.answer(answer(line, catalog, service, command, rest))
+        return 0
+    method = catalog.method(service, dialect.get("call", name))
     if line.on("--help"):
         from .help import of_method
 
         console.answer(of_method(method, catalog))
         return 0
-    if "skeleton" in dialect:
-        console.answer(output.text(arguments.skeleton(method), line.get("--output", "json")))
-        return 0
     for option, other in (("--state", "--sandbox"), ("--show-secrets", "--curl")):
         if line.on(option) and not line.on(other):
             raise CallError(f"{option} means nothing without {other}")
     given = words.of_method(rest, method, dialect)
+    line.options.update(given.options)
     reader = arguments.Reader(method, Outside(line.number("--timeout", 60.0)))
     if "--params" in line.options:
         given.whole.insert(0, line.get("--params"))
-    values = _values(reader, given)
+    values = _values(reader, given, dialect)
     spelt = method.full_name if dialect else name
     return _ready(line, catalog, method, spelt, values, reader, given, open_names=dialect.get("unknown") == "allow")
 
 
-def _values(reader: arguments.Reader, given: Given) -> Json:
+def _values(reader: arguments.Reader, given: Given, dialect: Json) -> Json:
     """The input of a call, from words. What does not fit stays among the reader's problems."""
+    reader.names = given.names
     for text in given.whole:
         reader.whole(text)
     for path, sign, text in given.values:
         reader.take(path, sign, text)
+    for path_text, value in dialect.get("preset", {}).items():
+        reader.preset(arguments.steps(path_text), value)
+    if dialect:
+        reader.suit()
     return reader.values
 
 
@@ -124,7 +132,8 @@ def _ready(  # noqa: PLR0913 - the parts of one line
         **({} if line.on("--sandbox") else credentials),
     ) as client:
         plan = _planned(client, spelt, values, reader, unknown=open_names)
-        console.warn([*plan.warnings, *(_strangers(method, values) if open_names else ())])
+        told = [Problem("warning", option, text) for option, text in given.warnings.items()]
+        console.warn([*told, *plan.warnings, *(_strangers(method, values) if open_names else ())])
         if line.on("--dry-run") or line.on("--curl"):
             return _show(line, client, plan)
         client.watch = watch = Watch(verbose=line.on("--verbose"), quiet=line.on("--quiet"))
@@ -170,12 +179,12 @@ def _demand_way_out(line: Line) -> None:
             raise CallError(error.message, hint="see https://jmespath.org for the grammar") from None
 
 
-def secret(name: str, text: str, outside: arguments.Sources) -> str:
+def secret(name: str, text: str, outside: forms.Sources) -> str:
     """A credential given as text, as `@file`, or as `-`. Raises CallError where it is empty."""
     if text == "-":
-        text = arguments.decoded(File("stdin", outside.stdin()))
+        text = forms.decoded(File("stdin", outside.stdin()))
     elif text.startswith("@"):
-        text = arguments.decoded(outside.file(text[1:]))
+        text = forms.decoded(outside.file(text[1:]))
     if not text.strip():
         raise CallError(f"--{name.replace('_', '-')} is empty", hint="did a variable of the shell have no value?")
     return text.strip()

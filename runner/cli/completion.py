@@ -84,6 +84,7 @@ def _of_method(catalog: object, words: list[str]) -> list[str]:
     """The flags of a method, or the values of one."""
     from .. import arguments
     from ..catalog import Catalog
+    from .dialect import method_of
     from .words import SWITCHES, VALUES, flags_of
 
     assert isinstance(catalog, Catalog)  # noqa: S101 - for the type checker
@@ -100,7 +101,7 @@ def _of_method(catalog: object, words: list[str]) -> list[str]:
         return [flag for flag in (*SWITCHES, *VALUES) if current.startswith("-") and flag.startswith(current)]
     try:
         command = catalog.command(service, names[1])
-        method = catalog.method(service, command["call"] if command and "call" in command else names[1])
+        method = catalog.method(service, method_of(command) if command else names[1])
     except UnknownMethod:
         return []
     param = arguments.by_flag(method, before[-1]) if before[-1].startswith("-") else None
@@ -108,6 +109,8 @@ def _of_method(catalog: object, words: list[str]) -> list[str]:
         known = arguments.known_values(param.schema, method.schema.get("$defs", {}))
         return [word for word in known if word and word.lower().startswith(current.lower())]
     if current.startswith("-"):
-        every = dict.fromkeys([*flags_of(method), *SWITCHES, *VALUES])
+        own = command["flags"] if command else ()
+        more = flags_of(method) if command is None or "call" in command else ()
+        every = dict.fromkeys([*own, *more, *SWITCHES, *VALUES])
         return [flag for flag in every if flag.startswith(current)]
     return [f"{name}=" for name in method.params if name.lower().startswith(current.lower())]

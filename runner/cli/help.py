@@ -38,7 +38,7 @@ def _width() -> int:
     return max(min(console.width() or _WIDEST, _WIDEST), 2 * _COLUMN)
 
 
-def _item(name: str, text: str) -> str:
+def item(name: str, text: str) -> str:
     """A name and what it means, in two columns."""
     lines = wrap(text, _width() - _COLUMN) or [""]
     head = f"  {name:<{_COLUMN - 4}}  "
@@ -49,10 +49,10 @@ def _item(name: str, text: str) -> str:
 
 def general_options() -> str:
     """The options that every call takes."""
-    lines = [_item(name, text) for name, text in SWITCHES.items()]
+    lines = [item(name, text) for name, text in SWITCHES.items()]
     for name, text in VALUES.items():
         word, _, rest = text.partition(": ")
-        lines.append(_item(f"{name} {word}", rest))
+        lines.append(item(f"{name} {word}", rest))
     return "".join(lines)
 
 
@@ -63,9 +63,9 @@ def top(catalog: Catalog) -> str:
         "declarest calls REST methods that are described in YAML.\n\n",
         "  declarest SERVICE METHOD [--flag value | name=value | name:=json | name@file] ...\n",
         "  declarest COMMAND ...\n\nServices:\n",
-        *(_item(name, f"{title}, {counted(len(catalog.names(name)), 'method')}") for name, title in services.items()),
+        *(item(name, f"{title}, {counted(len(catalog.names(name)), 'method')}") for name, title in services.items()),
         "\nCommands:\n",
-        *(_item(name, text) for name, text in _COMMANDS.items()),
+        *(item(name, text) for name, text in _COMMANDS.items()),
         "\nOptions of every call:\n",
         general_options(),
     ]
@@ -88,9 +88,9 @@ def of_service(catalog: Catalog, service: str) -> str:
     singles = {name for name in catalog.names(service) if "." not in name and "@" not in name}
     lines = [f"{about.title}  {about.docs}\n\n"]
     shown = sorted(area for area in areas if area.split("@")[0] not in singles)
-    lines += ["Areas:\n", *(_item(area, counted(areas[area], "method")) for area in shown)]
+    lines += ["Areas:\n", *(item(area, counted(areas[area], "method")) for area in shown)]
     if singles:
-        lines += ["\nMethods:\n", *(_item(name, catalog.rows(service)[name].summary) for name in sorted(singles))]
+        lines += ["\nMethods:\n", *(item(name, catalog.rows(service)[name].summary) for name in sorted(singles))]
     lines += ["\nCredentials:\n", _credentials(catalog, service)]
     lines.append(f"\ndeclarest {service} AREA lists its methods, declarest find WORDS searches them.\n")
     return "".join(lines)
@@ -105,7 +105,7 @@ def _credentials(catalog: Catalog, service: str) -> str:
         written = dict.fromkeys(settings.example(about, one) for one in (forms[0], forms[-1])) if forms else {}
         text = " or ".join(written) or node.get("description", "")
         secret = " (a secret: - reads standard input, @file a file)" if node.get("writeOnly") else ""
-        lines.append(_item(f"--{name.replace('_', '-')}", f"{text}{secret}; or {settings.variable(service, name)}"))
+        lines.append(item(f"--{name.replace('_', '-')}", f"{text}{secret}; or {settings.variable(service, name)}"))
     if about.help:
         lines.append("\n" + "\n".join(f"  {one}" for one in wrap(about.help, _width())) + "\n")
     return "".join(lines)
@@ -152,8 +152,8 @@ def _params(method: Method) -> list[str]:
         flags = ", ".join(sorted(param.flags, key=len))
         mark = " (required)" if name in required else ""
         spelt = f"{flags}" if _reaches(method, param) else f"{name}=…"
-        lines.append(_item(spelt, f"{name}{mark}: {_about(method, param)}"))
-    lines += [_item(f"{form.pattern}=…", _about(method, param)) for form, param in method.patterns]
+        lines.append(item(spelt, f"{name}{mark}: {_about(method, param)}"))
+    lines += [item(f"{form.pattern}=…", _about(method, param)) for form, param in method.patterns]
     return lines
 
 

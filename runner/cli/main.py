@@ -10,7 +10,7 @@ from ..errors import CallError, RunnerError, RunnerWarning, UnknownMethod, neare
 from ..output import FILES, FORMS
 from . import console
 from .quick import COMMANDS, RESERVED
-from .words import SWITCHES, Line, catalog, general
+from .words import SHORT, SWITCHES, Line, catalog, general
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
@@ -63,7 +63,7 @@ def _run(argv: list[str]) -> int:
         return complete(argv[1:])
     if first in COMMANDS:
         return _command(first, argv[1:])
-    line = general(argv, forms=(*FORMS, *FILES))
+    line = _sorted(argv)
     words = _service_first(line.rest)
     if not words:
         from .help import top
@@ -76,6 +76,19 @@ def _run(argv: list[str]) -> int:
     return _method(line, words)
 
 
+def _sorted(argv: list[str]) -> Line:
+    """The general options taken out. A letter that is an option of another tool's command is left to the command."""
+    if not {word.partition("=")[0] for word in argv} & SHORT.keys():
+        return general(argv, forms=_FORMS)
+    line = general(argv, left=SHORT, forms=_FORMS)
+    words = _service_first(line.rest)
+    named = words[:2] if len(words) > 1 and not words[1].startswith("-") else ["", *words[:1]]
+    methods = catalog(line)
+    service = named[0].lower() or (methods.owner(named[1]) if len(named) > 1 else "")
+    command = methods.command(service, named[1]) if service and len(named) > 1 else None
+    return general(argv, left=SHORT.keys() & command["flags"].keys() if command else (), forms=_FORMS)
+
+
 def _command(name: str, argv: list[str]) -> int:
     from importlib import import_module
 
@@ -84,6 +97,7 @@ def _command(name: str, argv: list[str]) -> int:
     return code
 
 
+_FORMS = (*FORMS, *FILES)
 _HOMES = {"find": "show", "check": "lint", "completion": "completion"}
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import arguments, output
+from .. import output
 from ..errors import CallError
+from ..skeleton import skeleton
 from . import console
 from . import help as pages
+from .dialect import method_of as command_method
 from .quick import listed
 from .words import catalog, general
 
@@ -55,7 +57,7 @@ def show(argv: list[str]) -> int:
         return 0
     method = _method(methods, names)
     if "--skeleton" in line.rest:
-        console.answer(output.text(arguments.skeleton(method), line.get("--output", "json")))
+        console.answer(output.text(skeleton(method), line.get("--output", "json")))
     elif "--output" in line.options:
         console.answer(output.text(_described(method), line.get("--output"), width=console.width()))
     else:
@@ -75,8 +77,8 @@ def _method(methods: Catalog, names: list[str]) -> Method:
         if not service:
             raise CallError(f"which service has {names[0]!r}?", hint="write declarest show SERVICE METHOD")
         names = [service, names[0]]
-    command = methods.command(*names[:2])
-    return methods.method(names[0], (command.get("call") or command.get("skeleton") or "") if command else names[1])
+    command = None if methods.has(*names[:2]) else methods.command(*names[:2])
+    return methods.method(names[0], command_method(command) if command else names[1])
 
 
 def _described(method: Method) -> Json:

@@ -12,6 +12,8 @@ from ..output import FILES, FORMS
 from .quick import language
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..catalog import Catalog
     from ..spec import Method
 
@@ -103,10 +105,17 @@ def catalog(line: Line, near: str = "") -> Catalog:
     return Catalog(folder or None, lang=line.get("--lang") or language(), near=near)
 
 
-def general(argv: list[str], *, also: dict[str, str] | None = None, forms: tuple[str, ...] = FORMS) -> Line:
+def general(
+    argv: list[str],
+    *,
+    also: dict[str, str] | None = None,
+    left: Collection[str] = (),
+    forms: tuple[str, ...] = FORMS,
+) -> Line:
     """Take the general options out of a line; what belongs to a method stays, in order.
 
-    After `--` nothing is an option. `also` are more options with a value, `forms` those that an answer may have.
+    After `--` nothing is an option. `also` are more options with a value, `left` are options that stay as well,
+    `forms` those that an answer may have.
     """
     line = Line()
     values = {**VALUES, **(also or {})}
@@ -117,7 +126,7 @@ def general(argv: list[str], *, also: dict[str, str] | None = None, forms: tuple
             line.rest += words
             break
         name, mark, value = word.partition("=")
-        name = SHORT.get(name, name)
+        name = name if name in left else SHORT.get(name, name)
         if name in SWITCHES and not mark:
             line.options[name] = ""
         elif name in values:
@@ -125,7 +134,7 @@ def general(argv: list[str], *, also: dict[str, str] | None = None, forms: tuple
         else:
             line.rest.append(word)
             follows = words[0] if words else "--"
-            if word.startswith("--") and not mark and not follows.startswith("--") and follows not in SHORT:
+            if word.startswith("--") and not mark and not follows.startswith("--") and follows not in {*SHORT, *left}:
                 line.rest.append(words.pop(0))
     if line.get("--out") == "-":
         del line.options["--out"]
@@ -153,15 +162,19 @@ class Given:
     credentials: Json = field(default_factory=dict)
     whole: list[str] = field(default_factory=list)
     values: list[tuple[list[str], str, str]] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
 
 
 def of_method(words: list[str], method: Method, dialect: Json) -> Given:
     """Sort the words of one method's call. Raises CallError for a word that nothing takes.
 
     A flag that could be both is a pasted address or a secret before it is a param, and a param before it is
-    any other field of the connection; `name=value` always is a param.
+    any other field of the connection; `name=value` always is a param. An option of a dialect goes where that says.
     """
     given = Given()
+    told: dict[str, str] = {}
     rest = list(words)
     flags = dialect.get("flags", {})
     known = settings.inputs(method.service)
@@ -174,13 +187,16 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
                 raise CallError(f"{word!r} is no option and no name=value", hint=_meant(word, method))
             given.values.append((_within(found[0], method, flags), *found[1:]))
             continue
+        name = word.partition("=")[0]
+        if name in flags:
+            _foreign(given, told, flags[name], word, rest, method)
+            continue
         flag, mark, text = _parted(word)
-        meant = flags.get(flag, {}).get("to")
-        target = meant or flag.removeprefix("--").replace("-", "_")
-        param = arguments.by_flag(method, f"--{meant}" if meant else _first(flag)) if meant != "params" else None
+        target = flag.removeprefix("--").replace("-", "_")
+        param = arguments.by_flag(method, _first(flag))
         if target in known and (param is None or target in first):
             given.credentials[target] = text if mark else _value(flag, rest, method)
-        elif meant == "params" or (flag == "--fields" and param is None):
+        elif flag == "--fields" and param is None:
             given.whole.append(text if mark else _value(flag, rest, method))
         elif param is not None:
             path = [param.name, *arguments.steps(flag)[1:]]
@@ -189,7 +205,40 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
             if flag in SWITCHES:
                 raise CallError(f"{flag} takes no value", hint=f"write {flag}")
             raise CallError(f"{method.full_name} has no option {flag}", hint=_near_flag(flag, method, flags))
+    given.names = {path: told[option] for path, option in given.names.items() if option in told}
     return given
+
+
+def _foreign(  # noqa: PLR0913 - what is gathered, the option, and where it stands
+    given: Given, told: dict[str, str], meant: Json, word: str, rest: list[str], method: Method
+) -> None:
+    """Take an option of another tool: where its value goes, and what is to be said of it."""
+    flag, mark, text = word.partition("=")
+    target = meant.get("to", "")
+    if "warn" in meant:
+        given.warnings[meant.get("option", flag)] = meant["warn"]
+    if target in SWITCHES:
+        given.options[target] = ""
+        return
+    path = arguments.steps(target.removeprefix("params."))
+    proper = method.canonical(path[0]) if path else ""
+    if not mark:
+        plain = target != "params" and proper in method.params and "values" not in meant
+        text = _param_value(flag, rest, method, [proper, *path[1:]]) if plain else _value(flag, rest, method)
+    if target in VALUES:
+        given.options[target] = text
+    elif target == "params":
+        given.whole.append(text)
+    elif target in settings.inputs(method.service) and (
+        proper not in method.params or target in {*method.service.accept, *method.service.secrets()}
+    ):
+        given.credentials[target] = text
+    elif path:
+        told[meant.get("option", flag)] = text
+        if "named" in meant:
+            given.names[".".join([proper, *path[1:]])] = meant["named"]
+        value = arguments.chosen(text, meant.get("values", {}))
+        given.values.append(([proper, *path[1:]], ":=" if "values" in meant else meant.get("read", "="), value))
 
 
 def _within(path: list[str], method: Method, flags: Json) -> list[str]:

@@ -8,6 +8,7 @@ from runner import arguments
 from runner.arguments import Reader
 from runner.encoding import File
 from runner.errors import CallError
+from runner.skeleton import skeleton
 from runner.spec import Method, Service
 
 if TYPE_CHECKING:
@@ -385,7 +386,7 @@ def test_known_values_of_a_param_or_of_its_items_are_words() -> None:
 
 
 def test_a_skeleton_has_every_param_that_a_caller_fills() -> None:
-    assert arguments.skeleton(METHOD) == {
+    assert skeleton(METHOD) == {
         "title": "",
         "ENTITY_TYPE": "",
         "имя": "",
@@ -423,7 +424,7 @@ def every_method(request: pytest.FixtureRequest, catalog: Catalog) -> list[Metho
 
 def test_every_skeleton_can_be_made(every_method: list[Method]) -> None:
     for method in every_method:
-        assert arguments.skeleton(method).keys() <= method.params.keys(), method.origin
+        assert skeleton(method).keys() <= method.params.keys(), method.origin
 
 
 def test_the_line_of_every_example_is_read_as_the_example(every_method: list[Method]) -> None:

@@ -66,6 +66,23 @@ def test_a_host_that_no_field_names_is_the_service_file_s_own(method: Method) ->
         auth.trust(method, scheme, {"mirror": "https://Mirror.example/a"})
 
 
+def test_a_way_that_stands_apart_is_for_methods_that_name_it(catalog: Catalog) -> None:
+    card = catalog.method("library", "card.ask")
+    assert auth.choose(card, account(host="an argument", token="an argument", gate="the default")).name == "gate"
+    with pytest.raises(MissingCredentials, match="no credentials for Library"):
+        auth.choose(catalog.method("library", "ping"), account(gate="the default"))
+
+
+def test_a_way_that_takes_nothing_along_may_lead_to_another_host(catalog: Catalog) -> None:
+    card = catalog.method("library", "card.ask")
+    gate = auth.named(card, "gate")
+    known = {"host": "library.example", "token": "secret", "gate": "https://gate.example"}
+    auth.trust(card, gate, known, "library.example")
+    for greedy in (replace(gate, base="{gate}/{token}"), replace(gate, send={"query": {"t": "{token}"}})):
+        with pytest.raises(SpecError, match=r"would send credentials of library\.example to gate\.example"):
+            auth.trust(card, greedy, known, "library.example")
+
+
 @pytest.mark.parametrize("base", ["ftp://library.example/", "https:///path", "library.example"])
 def test_an_address_that_is_none_is_refused(method: Method, base: str) -> None:
     scheme = replace(method.service.schemes[0], base=base)

@@ -216,7 +216,7 @@ def test_an_overlay_that_makes_a_method_invalid_is_told_by_its_file(write: Write
 def test_names_of_other_tools_stand_for_methods(write: Write) -> None:
     found = Catalog()
     assert found.aliases("toy") == {"AddBox": "box.add"}
-    assert found.command("toy", "ADDBOX") == {"call": "box.add", "dialect": "other", "alias": "AddBox"}
+    assert found.command("toy", "ADDBOX") == {"call": "box.add", "dialect": "other", "alias": "AddBox", "flags": {}}
     assert found.command("toy", "none") is None
 
 

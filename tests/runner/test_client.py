@@ -348,7 +348,7 @@ def test_the_value_of_a_problem_is_found_as_far_as_its_path_leads(path: str, fou
 
 
 def test_a_client_shows_no_secret(portal: Client) -> None:
-    assert repr(portal) == "<Client library <Credentials host, scheme, token>>"
+    assert repr(portal) == "<Client library <Credentials gate, host, scheme, token>>"
 
 
 def test_a_client_throws_dice_of_its_own(catalog: Catalog) -> None:
@@ -440,7 +440,7 @@ async def test_an_async_call_gives_the_same(async_library: Callable[..., AsyncCl
     assert client.check("book.get", id="x")[0].path == "id"
     assert client.prepare("book.get", id=1).url.endswith("/books/1")
     assert client.methods.get("ping").name == "ping"
-    assert repr(client) == "<AsyncClient library <Credentials host, scheme, token>>"
+    assert repr(client) == "<AsyncClient library <Credentials gate, host, scheme, token>>"
 
 
 async def test_an_async_client_may_be_awaited_and_entered(

@@ -149,8 +149,29 @@ dialects:
     ]
     (_, *_, offset, length) = next(tree.rows("A"))
     assert json.loads(tree.text(int(offset), int(length))) == {
-        "flags": {"--url": {"to": "url"}}, "call": "box.add", "dialect": "other",
+        "call": "box.add", "dialect": "other", "alias": "AddBox",
     }  # fmt: skip
+    (_, *where, offset, length) = next(tree.rows("B"))
+    assert where == ["toy", "other"]
+    assert json.loads(tree.text(int(offset), int(length))) == {"flags": {"--url": {"to": "url"}}}
+
+
+def test_a_command_may_have_more_names_and_a_dialect_more_files(root: Path, write: Write) -> None:
+    write("toy/_service.yaml", SERVICE)
+    write("toy/_dialects/other.yaml", "dialects: {other: {title: Other, commands: {A: {call: x, also: [B, Б]}}}}")
+    write(
+        "toy/_dialects/other/more.yaml", "dialects: {other: {commands: {C: {print: {}, of: y}, D: {link: z, of: y}}}}"
+    )
+    tree = built(root)
+    assert broken(tree) == []
+    rows = [(cells[2], cells[3], cells[5], cells[6]) for cells in tree.rows("A")]
+    assert rows == [
+        ("a", "A", "call", "x"), ("b", "B", "call", "x"), ("c", "C", "print", "y"), ("d", "D", "link", "y"),
+        ("б", "Б", "call", "x"),
+    ]  # fmt: skip
+    assert [cells[2] for cells in tree.rows("B")] == ["other"]
+    write("toy/_dialects/third.yaml", "dialects: {other: {commands: {b: {call: x}}}}")
+    assert "third.yaml: the command b stands twice in other" in broken(built(root))[0]
 
 
 def test_an_overlay_becomes_a_row_for_each_glob(root: Path, write: Write) -> None:

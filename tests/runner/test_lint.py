@@ -110,6 +110,45 @@ def test_a_file_that_can_not_be_read_is_a_fault(tmp_path: Path) -> None:
     assert faults == [f"{tmp_path}/gone.yaml: error: can't be read: No such file or directory"]
 
 
+def test_commands_of_other_tools_name_what_there_is(shelf: Callable[[str, str], list[str]]) -> None:
+    shelf(
+        "notes/note/note.add.yaml",
+        "method: note.add\nsummary: Add\neffect: write\nparams: {title: {type: string}, place: {type: object}}\n"
+        "patterns: {^x_: {}}\n",
+    )
+    text = """\
+dialects:
+  other:
+    commands:
+      A: {call: note.add, flags: {--a: title, -b: params, --c: token, --d: place.room, --e: x_1, -f: {}, -g: --dry-run}}
+      B: {call: note.ad}
+      C: {call: note.add, flags: {--t: titel}, preset: {plac.room: 1}}
+      D: {print: {a: "{x}"}, of: note.add}
+      E: {link: "{server}/{token}", of: note.add, flags: {--token: token}}
+      F: {skeleton: note.add, at: plase}
+      G: {call: note.add, skeleton: note.add}
+      H: {print: {a: "{x}", b: [1]}, of: note.add, flags: {--x: x}}
+      I: {skeleton: note.add}
+"""
+    assert [one.removeprefix("other.yaml:") for one in shelf("notes/_dialects/other.yaml", text)] == [
+        "5:7: error: B: call: there is no method 'note.ad' in notes; did you mean note.add?",
+        "6:7: error: C: titel is no param and no field of the profile; did you mean title?",
+        "6:7: error: C: plac.room is no param and no field of the profile; did you mean place?",
+        "7:7: error: D: no option gives {x}; write flags: {--x: x}",
+        "8:7: error: E: token is a secret and is never shown",
+        "9:7: error: F: plase is no param and no field of the profile; did you mean place?",
+        "10:7: error: G: it does one of call, skeleton, print and link",
+    ]
+
+
+def test_commands_that_no_index_holds_are_checked_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "library" / "_dialects" / "other.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("dialects: {other: {flags: {--a: nothing}, commands: {Strange: {call: im.chat.add}}}}")
+    (found,) = lint.faults(path, Catalog())
+    assert "Strange: call: there is no service" in str(found)
+
+
 def test_a_part_of_a_service_holds_types_or_dialects(shelf: Callable[[str, str], list[str]]) -> None:
     assert shelf("notes/_types/more.yaml", "kinds: {}\n") == [
         "more.yaml:1:1: error: a part of a service holds `types:` or `dialects:`"
