@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from stand import Figure, Portal, certificate, lifted, median, surroundings, table
+from stand import Figure, Portal, certificate, lifted, median, show, surroundings
 
 from runner import AsyncClient, Client
 
@@ -110,7 +110,7 @@ def figures(folder: Path, *, short: bool) -> Iterator[Figure]:
 def main() -> None:
     """Measure, and print the table."""
     with surroundings() as folder:
-        print(table(figures(folder, short="--short" in sys.argv)))
+        show(figures(folder, short="--short" in sys.argv))
 
 
 if __name__ == "__main__":

@@ -250,11 +250,11 @@ class Portal:
 def spent() -> bytes:
     """The time block of an answer; the running time stays far from its cap."""
     now = time.time()
-    return b'{"start":%.3f,"finish":%.3f,"duration":0.01,"processing":0.01,"operating_reset_at":%d,"operating":0.1}' % (
-        now,
-        now,
-        now + 600,
-    )
+    day = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(now)).encode()
+    return (
+        b'{"start":%.3f,"finish":%.3f,"duration":0.01,"processing":0.01,"date_start":"%s","date_finish":"%s",'
+        b'"operating_reset_at":%d,"operating":0.1}'
+    ) % (now, now, day, day, now + 600)
 
 
 def referred(params: Any, values: Mapping[str, Any]) -> Any:

@@ -65,13 +65,13 @@ def surroundings() -> Iterator[Path]:
 
 
 def lifted(folder: Path) -> str:
-    """A folder of methods in which the portal's rate is a thousand times the real one: the bookkeeping stays."""
+    """A folder of methods in which the portal's rate is ten thousand times the real one: the bookkeeping stays."""
     path = folder / "lifted" / "bitrix24" / SERVICE.name
     text = SERVICE.read_text(encoding="utf-8")
     if "rate: 2/s" not in text:
         raise SystemExit(f"{SERVICE} declares its rate in another way than is known here")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.replace("rate: 2/s", "rate: 2000/s"), encoding="utf-8")
+    path.write_text(text.replace("rate: 2/s", "rate: 20000/s"), encoding="utf-8")
     return str(path.parents[1])
 
 
@@ -88,7 +88,7 @@ def certificate(folder: Path) -> str:
 
 def started(script: str, *words: object, python: str = sys.executable, **environment: str) -> subprocess.Popen[str]:
     """Work in a process of its own, with an account of limits that nobody has used yet unless one is given."""
-    state = environment.pop("state", "") or tempfile.mkdtemp(dir=os.environ["DECLAREST_CACHE_DIR"] + "/..")
+    state = environment.pop("state", "") or tempfile.mkdtemp(dir=Path(os.environ["DECLAREST_CACHE_DIR"]).parent)
     return subprocess.Popen(
         [python, str(HERE / script), *map(str, words)],
         stdin=subprocess.PIPE,
@@ -126,12 +126,11 @@ def median(values: Iterable[float]) -> float:
     return statistics.median([*values] or [0.0])
 
 
-def table(figures: Iterable[Figure]) -> str:
-    """The figures in Markdown."""
-    lines = ["| work | ratio | bar | over | |", "|---|---:|---:|---|---|"]
+def show(figures: Iterable[Figure]) -> None:
+    """Print the figures in Markdown, each when it is known; what does not hold is bold."""
+    print("| work | ratio | bar | over | |\n|---|---:|---:|---|---|", flush=True)
     for one in figures:
-        ratio = f"{one.ratio:.2f}×" if one.ratio else ""
+        ratio = f"{one.ratio:.2f}×" if one.ratio else "fails"
         held = one.sound and (not one.bar or one.ratio <= one.bar)
         bar = f"{one.bar:.2f}×" if one.bar else ""
-        lines.append(f"| {one.work} | {ratio if held else f'**{ratio}**'} | {bar} | {one.floor} | {one.said} |")
-    return "\n".join(lines)
+        print(f"| {one.work} | {ratio if held else f'**{ratio}**'} | {bar} | {one.floor} | {one.said} |", flush=True)
