@@ -18,6 +18,7 @@ import httpx
 
 Json = dict[str, Any]
 HERE = Path(__file__).parent
+PATIENCE = 900  # seconds, for the longest work
 SERVICE = HERE.parents[1] / "methods" / "bitrix24" / "_service.yaml"
 
 
@@ -101,7 +102,12 @@ def started(script: str, *words: object, python: str = sys.executable, **environ
 
 def ended(process: subprocess.Popen[str], given: str = "") -> Json:
     """What the work printed as its last line, or an `error`: the last line of what it complained of."""
-    said, complained = process.communicate(given)
+    try:
+        said, complained = process.communicate(given, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return {"error": f"it took more than {PATIENCE} s"}
     lines = said.strip().splitlines()
     if process.returncode or not lines:
         return {"error": (complained.strip().splitlines() or ["it said nothing"])[-1][:100]}

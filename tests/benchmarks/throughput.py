@@ -1,6 +1,6 @@
 """What many calls cost, as ratios to the least that the portal's limits allow, to bare httpx and to a peer.
 
-    python tests/benchmarks/throughput.py                 everything: about ten minutes
+    python tests/benchmarks/throughput.py                 everything: about a quarter of an hour
     python tests/benchmarks/throughput.py rows writes     some parts: calls rows large slow writes processes memory
     python tests/benchmarks/throughput.py --short         what a machine does that checks every change
 
@@ -29,10 +29,10 @@ LATENCY, PAGE = 0.05, 0.02
 
 
 def least(counts: Json, latency: float, page: float) -> float:
-    """The seconds that the bucket leaves for the requests that were made, the last of them answered."""
+    """The seconds that the bucket leaves for the requests that were let in, the last of them answered."""
     _, _, body = counts["log"][-1]
     commands = len(json.loads(body).get("cmd") or [1])
-    waited: float = max(0.0, (counts["requests"] - BURST) / RATE)
+    waited: float = max(0.0, (counts["requests"] - counts["refusals"] - BURST) / RATE)
     return waited + latency + page * commands
 
 
