@@ -92,7 +92,7 @@ def ratios(times: Times) -> tuple[float, float, float]:
 
 def figures(folder: Path, *, short: bool) -> Iterator[Figure]:
     """The lines of the table."""
-    rounds, methods = 30 if short else 200, lifted(folder)
+    rounds, methods = 30 if short else 200, lifted(folder, 1_000_000)
     for way in ("plain", "TLS"):
         with Portal(tls=certificate(folder) if way == "TLS" else "") as portal:
             for name, times in (

@@ -65,14 +65,14 @@ def surroundings() -> Iterator[Path]:
         yield folder
 
 
-def lifted(folder: Path) -> str:
+def lifted(folder: Path, burst: int = 50) -> str:
     """A folder of methods in which the portal's rate is ten thousand times the real one: the bookkeeping stays."""
-    path = folder / "lifted" / "bitrix24" / SERVICE.name
-    text = SERVICE.read_text(encoding="utf-8")
-    if "rate: 2/s" not in text:
+    path = folder / f"lifted-{burst}" / "bitrix24" / SERVICE.name
+    text, real = SERVICE.read_text(encoding="utf-8"), "rate: 2/s, burst: 50,"
+    if real not in text:
         raise SystemExit(f"{SERVICE} declares its rate in another way than is known here")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.replace("rate: 2/s", "rate: 20000/s"), encoding="utf-8")
+    path.write_text(text.replace(real, f"rate: 20000/s, burst: {burst},"), encoding="utf-8")
     return str(path.parents[1])
 
 
