@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import resource
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -85,28 +86,24 @@ def share(webhook: str, number: int) -> Json:
 def replay(webhook: str, _: int) -> Json:
     """The requests that a portal recorded, sent by bare httpx, each as soon as as many answers have come as then."""
     log = json.loads(sys.stdin.readline())
+    answered, number = threading.Condition(), 0
+    with httpx.Client(limits=httpx.Limits(max_connections=None), trust_env=False) as client:
 
-    async def send() -> float:
-        answered, number = asyncio.Condition(), 0
-        async with httpx.AsyncClient(limits=httpx.Limits(max_connections=None), trust_env=False) as client:
-            await client.post(webhook + "user.current", json={})
-            ready(webhook)
+        def send(before: int, method: str, body: str) -> None:
+            nonlocal number
+            with answered:
+                answered.wait_for(lambda: number >= before)
+            client.post(webhook + method, content=body, headers={"Content-Type": "application/json"}).json()
+            with answered:
+                number += 1
+                answered.notify_all()
 
-            async def one(before: int, method: str, body: str) -> None:
-                nonlocal number
-                async with answered:
-                    await answered.wait_for(lambda: number >= before)
-                reply = await client.post(webhook + method, content=body, headers={"Content-Type": "application/json"})
-                reply.json()
-                async with answered:
-                    number += 1
-                    answered.notify_all()
-
-            since = time.perf_counter()
-            await asyncio.gather(*(one(*request) for request in log))
-            return time.perf_counter() - since
-
-    return {"seconds": asyncio.run(send())}
+        client.post(webhook + "user.current", json={})
+        ready(webhook)
+        since = time.perf_counter()
+        with ThreadPoolExecutor(max(len(log), 1)) as pool:
+            list(pool.map(lambda request: send(*request), log))
+        return {"seconds": time.perf_counter() - since}
 
 
 def main() -> None:
