@@ -28,12 +28,14 @@ BURST, RATE = 50, 2.0
 LATENCY, PAGE = 0.05, 0.02
 
 
-def least(counts: Json, latency: float, page: float) -> float:
-    """The seconds that the bucket leaves for the requests that were let in, the last of them answered."""
+def over_least(found: Json, counts: Json, page: float) -> float:
+    """The time over the least that the bucket leaves: for the requests that were let in, the last of them answered."""
+    if "seconds" not in found or not counts["log"]:
+        return 0.0
     _, _, body = counts["log"][-1]
     commands = len(json.loads(body).get("cmd") or [1])
-    waited: float = max(0.0, (counts["requests"] - counts["refusals"] - BURST) / RATE)
-    return waited + latency + page * commands
+    waited = max(0.0, (counts["requests"] - counts["refusals"] - BURST) / RATE)
+    return float(found["seconds"] / (waited + LATENCY + page * commands))
 
 
 def measured(portal: Portal, work: str, number: int, **settings: float) -> tuple[Json, Json]:
@@ -94,8 +96,7 @@ def rows(_: Path, *, short: bool) -> Iterator[Figure]:
         fast_ratio, bare_ratio = median(over["fast"]), median(over["bare"])
         enough = bool(fast_ratio) and fast_ratio <= 1 / 2
         if fast_ratio:
-            beside = f"fast_bitrix24: {other}"
-            yield Figure(f"{number:,} rows", fast_ratio, beside, 1 / 2 if enough else 0, said, sound)
+            yield Figure(f"{number:,} rows", fast_ratio, f"fast_bitrix24: {other}", 1 / 2 if enough else 0, said, sound)
         yield Figure(f"{number:,} rows", bare_ratio, "the same requests by httpx", 0 if enough else 1.15, said, sound)
 
 
@@ -107,11 +108,12 @@ def large(_: Path, *, short: bool) -> Iterator[Figure]:
         found, counts = measured(portal, "rows", number, **settings)
         said, sound = result(found, counts, number)
         other = about(peer(portal, "fast_bitrix24", "rows", number, **settings), number)
-    ratio = found.get("seconds", 0.0) / least(counts, LATENCY, page)
+    ratio = over_least(found, counts, page)
     yield Figure(f"{number:,} rows, 2 ms a page", ratio, "least time", 1.03, said + beside(other), sound)
 
 
 def beside(other: str) -> str:
+    """What became of the peer's work, where there is a peer."""
     return f"; fast_bitrix24: {other}" if other else ""
 
 
@@ -136,7 +138,7 @@ def writes(_: Path, *, short: bool) -> Iterator[Figure]:
             found, counts = measured(portal, "writes", number)
             said, sound = result(found, counts, number)
             other = about(peer(portal, "fast_bitrix24", "writes", number), number)
-        ratio = found.get("seconds", 0.0) / least(counts, LATENCY, page) if counts["requests"] else 0.0
+        ratio = over_least(found, counts, page)
         work = f"{number:,} writes, {page * 1000:.0f} ms each"
         yield Figure(work, ratio, "least time", 1.03, said + beside(other), sound)
 
@@ -159,9 +161,10 @@ def processes(folder: Path, *, short: bool) -> Iterator[Figure]:
             stdin.flush()
         found, counts = [ended(process) for process in running], portal.counts()
     broken = [one for one in found if "error" in one]
-    one = {"seconds": max(one.get("seconds", 0.0) for one in found), "rows": sum(one.get("rows", 0) for one in found)}
-    said, sound = result(broken[0] if broken else one, counts, number)
-    ratio = one["seconds"] / least(counts, LATENCY, 0)
+    slowest = max(one.get("seconds", 0.0) for one in found)
+    whole = broken[0] if broken else {"seconds": slowest, "rows": sum(one["rows"] for one in found)}
+    said, sound = result(whole, counts, number)
+    ratio = over_least(whole, counts, 0)
     yield Figure(f"{number} calls of {several} processes", ratio, "least time", 1.05, said, sound)
 
 
