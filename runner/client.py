@@ -8,16 +8,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from . import flow, paging
+from . import bulk, flow, paging
 from . import pack as packing
 from .dispatch import Call, Send, Wait, converse, prepare
 from .errors import Problem, TransportError
 from .plan import Plan, Planner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Mapping
     from threading import Event
 
+    from .bulk import Job
     from .catalog import Catalog
     from .flow import Flow
     from .index import Row
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .request import Request
     from .response import Reply, Result
     from .spec import Method
+
+    Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]] | None
 
 
 class Methods:
@@ -182,6 +185,26 @@ class Client:
         packs = self._planner.packs(calls, halt=halt)
         return _shaped(calls, self._flow(packing.flow(packs, self._planner.session, halt=halt)))
 
+    def bulk(self, name: str, rows: Iterable[Mapping[str, Any]] | None, /, **how: Any) -> Iterator[Outcome]:
+        """One outcome a row, in order: a Result, or the error that it met. Rows come from any iterable.
+
+        All rows are checked before the first is sent; InvalidArguments tells of every misfit by the row's number.
+        Nothing is read or sent before the first outcome is asked for. `journal` is a file that keeps what became of
+        each row, so that with `resume=True` a run that was stopped goes on: what was done is not sent again, and a
+        row whose answer was lost is a TransportError with the outcome "unknown". `rows=None` goes on with the rows
+        of the journal. `restart=True` forgets an earlier run. With `stop_on_error` nothing is begun after the first
+        error; rows that were not reached are NotReached. `ahead=1` sends a batch when the one before is answered.
+        """
+        return bulk.carried(self.job(name, **how), rows, self._flow)
+
+    def job(self, name: str, **how: Any) -> Job:
+        """A bulk run of which the caller takes and sends the rows by hand, as the command does."""
+        return bulk.Job(self._planner, name, timeout=self._timeout, **how)
+
+    def carry(self, job: Job) -> Iterator[tuple[int, Outcome]]:
+        """Send the rows of such a run: their numbers and outcomes, in order."""
+        return self._flow(job.flow())
+
     def _flow(self, steps: Flow) -> Iterator[Any]:
         """What a flow gives, its conversations held by threads."""
         return flow.handed(steps, self._drive)
@@ -320,6 +343,10 @@ class AsyncClient:
         packs = self._planner.packs(calls, halt=halt)
         given = self._flow(packing.flow(packs, self._planner.session, halt=halt))
         return _shaped(calls, [one async for one in given])
+
+    def bulk(self, name: str, rows: Rows, /, **how: Any) -> AsyncIterator[Outcome]:
+        """As `Client.bulk`. The rows may come from an async iterable as well."""
+        return bulk.carried_async(bulk.Job(self._planner, name, timeout=self._timeout, **how), rows, self._flow)
 
     def _flow(self, steps: Flow) -> AsyncIterator[Any]:
         """What a flow gives, its conversations held by tasks."""

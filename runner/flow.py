@@ -105,11 +105,11 @@ def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Iterato
                 tickets.add(waiting)
             elif isinstance(step, Take):
                 waiting = None
-                tickets.discard(step.ticket)
                 try:
                     answer = step.ticket.take()
                 except RunnerError as error:
                     fault = error
+                tickets.discard(step.ticket)  # not before: an interrupt that comes meanwhile waits for its end as well
             else:
                 yield from step.values
             step = flow.throw(fault) if fault is not None else flow.send(answer)
@@ -124,7 +124,7 @@ def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Iterato
 
 async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> AsyncIterator[Any]:
     """The same for async callers: each conversation is a task, cancelled when nobody waits for it."""
-    from asyncio import ensure_future, gather
+    from asyncio import ensure_future, gather, shield
 
     tasks: dict[asyncio.Future[Any], bool] = {}
     try:
@@ -135,8 +135,8 @@ async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> A
                 answer = ensure_future(drive(step.conversation))
                 tasks[answer] = step.binding
             elif isinstance(step, Take):
-                try:
-                    answer = await step.ticket
+                try:  # whoever stops waiting for one that is binding does not break it off
+                    answer = await (shield(step.ticket) if tasks[step.ticket] else step.ticket)
                 except RunnerError as error:
                     fault = error
                 del tasks[step.ticket]

@@ -24,10 +24,12 @@ document template query folders node
 spec index
 precheck validation encoding compiler
 catalog settings arguments request response pacing output
+journal table columns
 auth paging batch transport lint
 dispatch flow pack
 sandbox
 plan
+intake bulk
 client
 cli
 __main__
@@ -38,7 +40,8 @@ HOMES = {
     "jsonschema": {"validation"},
     "jmespath": {"query"},
     "platformdirs": {"folders"},
-    "sqlite3": {"sandbox.store"},
+    "sqlite3": {"sandbox.store", "journal"},
+    "openpyxl": {"table"},
     "tomllib": {"settings"},
     "rich": {"output", "cli"},
     "random": {"plan"},
