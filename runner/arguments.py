@@ -15,7 +15,7 @@ from .spec import folded
 from .validation import fault_of_content
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .spec import Method, Param
 
@@ -143,17 +143,11 @@ class Reader:
         if param is not None and param.place in {"part", "payload"}:
             return file
         text = decoded(file)
-        kinds = _kinds(block, self._defs)
+        kinds = types_of(block, self._defs)
         return text if "string" in kinds or not kinds else typed(text.strip(), node, self._defs, {})
 
     def _node(self, path: list[str]) -> Any:
-        """The schema of what stands at a path, or nothing where it is not known."""
-        param = self.method.param(self.method.canonical(path[0]))
-        node: Any = param.schema if param else {}
-        for step in path[1:]:
-            block = resolved(node, self._defs)
-            node = block["items"] if step.isdigit() and "items" in block else child(block, step, self._defs)
-        return node if isinstance(node, dict) else {}
+        return node_at(self.method, path)
 
     def _set(self, path: list[str], value: Any, node: Any) -> None:
         """Put a value at its path; a list that is given again goes on, anything else given twice is an error."""
@@ -161,7 +155,7 @@ class Reader:
         for place, step in enumerate(path[:-1]):
             following = path[place + 1]
             empty: Any = (
-                [] if following.isdigit() and "array" in _kinds(self._node(path[: place + 1]), self._defs) else {}
+                [] if following.isdigit() and "array" in types_of(self._node(path[: place + 1]), self._defs) else {}
             )
             here = _child(here, step, empty, path)
         last = path[-1]
@@ -174,12 +168,23 @@ class Reader:
         old = here.get(last)
         if isinstance(old, list) and isinstance(value, list):
             here[last] = old + value
-        elif last in here and old != value and "array" in _kinds(resolved(node, self._defs), self._defs):
+        elif last in here and old != value and "array" in types_of(resolved(node, self._defs), self._defs):
             here[last] = [*(old if isinstance(old, list) else [old]), value]
         elif last in here and old != value:
             raise CallError("is given twice")
         else:
             here[last] = value
+
+
+def node_at(method: Method, path: Sequence[str]) -> Any:
+    """The schema of what stands at a path of an input, or nothing where it is not known."""
+    defs = method.schema.get("$defs", {})
+    param = method.param(method.canonical(path[0]))
+    node: Any = param.schema if param else {}
+    for step in path[1:]:
+        block = resolved(node, defs)
+        node = block["items"] if step.isdigit() and "items" in block else child(block, step, defs)
+    return node if isinstance(node, dict) else {}
 
 
 def _child(here: Any, step: str, empty: Any, path: list[str]) -> Any:
@@ -231,14 +236,14 @@ def parsed(text: str, what: str) -> Any:
         raise CallError(f"{what} is no JSON: it is nested too deeply") from None
 
 
-def _kinds(node: Any, defs: Mapping[str, Any]) -> set[str]:
+def types_of(node: Any, defs: Mapping[str, Any]) -> set[str]:
     """The JSON types that a node allows, as far as it says; nothing where anything goes."""
     block = resolved(node, defs)
     names = block.get("type", [])
     found = {names} if isinstance(names, str) else set(names)
     for word in ("anyOf", "oneOf"):
         for part in block.get(word, ()):
-            found |= _kinds(part, defs)
+            found |= types_of(part, defs)
     if not found and "properties" in block:
         found = {"object"}
     return found
@@ -266,7 +271,7 @@ def typed(text: str, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, 
     known = _words(node, defs)
     if known:
         return _known(text, known)
-    kinds = _kinds(node, defs)
+    kinds = types_of(node, defs)
     if text.lstrip()[:1] in {"[", "{"} and (kinds & {"array", "object"} or not kinds):
         data = _loose(text) if "string" in kinds or not kinds else parsed(text, "the value")
         if data is text:
@@ -337,7 +342,7 @@ def _shape(node: Any, defs: Mapping[str, Any], depth: int) -> Any:
     block = resolved(node, defs)
     if "default" in block:
         return block["default"]
-    kinds = _kinds(block, defs)
+    kinds = types_of(block, defs)
     if "properties" in block and depth < 3:  # noqa: PLR2004 - deeper structures are seldom filled by hand
         return {name: _shape(child, defs, depth + 1) for name, child in block["properties"].items()}
     if "array" in kinds:

@@ -30,7 +30,7 @@ from .pack import Pack
 from .plan import has_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 
     from .batch import Command
     from .flow import Flow
@@ -46,6 +46,16 @@ _PATIENCE = 30  # seconds that a pack waits for the limit at most
 _STOPPING = ("auth", "blocked", "rate_limit")
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a row: its number, its line, its state, and the outcome of its call."""
+
+    number: int
+    line: int
+    state: int
+    outcome: Outcome
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """A pack on its way. `left` are the numbers of rows without an outcome, `marked` says that they are `sent`.
@@ -55,7 +65,9 @@ class Run:
 
     pack: Pack
     numbers: list[int]
+    lines: list[int] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
+    states: dict[int, int] = field(default_factory=dict)
     found: dict[int, Outcome] = field(default_factory=dict)
     marked: bool = False
     ever: bool = False
@@ -89,33 +101,48 @@ class Job(Intake):
     def _buckets(self) -> list[Limit]:
         return [limit for limit in self.method.service.limits if limit.rate]
 
+    def least(self, requests: int) -> float:
+        """The seconds that the limits take for so many requests, when nobody else uses them."""
+        return max((max(0.0, (requests - one.burst) / one.rate) for one in self._buckets), default=0.0)
+
     def flow(self) -> Flow:
-        """The rows with their outcomes, in order: of each its number and what became of it."""
+        """What became of the rows, in order, each a Told."""
         parts, queue = self.parts(), deque[Any]()
         over = False
-        while True:
-            while not over and len(queue) < self._window(queue):
-                part = next(parts, None)
-                if part is None:
-                    over = True
-                    break
-                if isinstance(part, Run):
-                    part.ticket = yield Begin(self._recorded(part), binding=True)
-                    yield Give(())  # a thread holds it from now on: an interrupt of the taker does not break it off
-                queue.append(part)
-            if not queue:
-                return
-            head = queue.popleft()
-            if isinstance(head, Run):
-                try:
-                    found = yield Take(head.ticket)
-                except CallError:
-                    if head.flying:  # the request could not be made, so it did not leave
-                        self.journal.mark(head.left, states.WAITING)
-                    self.stopped = self.stopped or _STOP
-                    raise
-                head = list(zip(head.numbers, found, strict=True))
-            yield Give(head)
+        try:
+            while queue or not over:
+                while not over and len(queue) < self._window(queue):
+                    part = next(parts, None)
+                    if isinstance(part, Run):
+                        part.ticket = yield Begin(self._recorded(part), binding=True)
+                        yield Give(())  # a thread holds it from now on: an interrupt of the taker does not break it off
+                    over = part is None
+                    queue.extend([] if over else [part])
+                if queue:
+                    yield Give((yield from self._ended(queue[0])))
+                    queue.popleft()
+        except GeneratorExit:
+            self.leaving(sum(isinstance(one, Run) and one.flying for one in queue))
+            raise
+
+    def leaving(self, flying: int) -> None:
+        """The run is left early, with so many requests on their way. Somebody may want to be told."""
+
+    def _ended(self, part: Any) -> Generator[Take, Any, list[Told]]:
+        """What became of the rows of a part, when that is known."""
+        if not isinstance(part, Run):
+            return list(part)
+        try:
+            found = yield Take(part.ticket)
+        except CallError:
+            if part.flying:  # the request could not be made, so it did not leave
+                self.journal.mark(part.left, states.WAITING)
+            self.stopped = self.stopped or _STOP
+            raise
+        return [
+            Told(number, line, part.states.get(number, states.WAITING), one)
+            for number, line, one in zip(part.numbers, part.lines, found, strict=True)
+        ]
 
     def _window(self, queue: Iterable[Any]) -> int:
         """How many parts may be under way: one until it is known how long a row takes."""
@@ -128,21 +155,22 @@ class Job(Intake):
             return min(PROBE, most)
         return max(1, min(most, int(self.budget / max(self.pace, 1e-9))))
 
-    def parts(self) -> Iterator[Run | list[tuple[int, Outcome]]]:
+    def parts(self) -> Iterator[Run | list[Told]]:
         """The rows in order: packs to be sent, and rows whose outcome is known with it."""
         part: Any = []
         for entry in self.journal.entries():
-            outcome, command = self._settled(entry)
+            told, command = self._settled(entry)
             alone = command is not None and self._alone(command)
             if part and (alone or isinstance(part, Run) is (command is None)):
                 yield part
                 part = []
             if command is None:
-                part.append((entry.number, outcome))
+                part.append(told)
             else:
                 part = part or Run(Pack(self.method.service.batch, [], alone=alone, halt=self.stop_on_error), [])
                 part.pack.commands.append(command)
                 part.numbers.append(entry.number)
+                part.lines.append(entry.line)
             if self._full(part):
                 yield part
                 part = []
@@ -156,23 +184,28 @@ class Job(Intake):
         how = part.pack.how
         return part.pack.alone or how is None or len(part.numbers) >= self.size(how.size)
 
-    def _settled(self, entry: Entry) -> tuple[Any, Command | None]:
-        """The outcome of a row that is not sent, or the call of one that is."""
-        outcome = entry.outcome
-        if outcome is not None:
-            return outcome, None
-        command = packing.command(f"r{entry.number}", Call(self.method, self.name, entry.values), self.session)
-        if entry.state == states.SENT and not self._repeatable(command):
-            lost = TransportError(
-                "the run was stopped while this row was on its way",
-                hint="the service may have acted; look before you send it again",
-                method=self.method.full_name,
-            )
-            self.journal.tell([(entry.number, states.UNKNOWN, lost)])
-            return lost, None
-        if self.stopped is not None:
-            return batching.never(self.method), None
-        return None, command
+    def _settled(self, entry: Entry) -> tuple[Told | None, Command | None]:
+        """What became of a row that is not sent, or the call of one that is."""
+        outcome, state = entry.outcome, entry.state
+        if outcome is None:
+            command = packing.command(f"r{entry.number}", Call(self.method, self.name, entry.values), self.session)
+            if state == states.SENT and not self._repeatable(command):
+                outcome, state = self._lost(entry), states.UNKNOWN
+            elif self.stopped is None:
+                return None, command
+            else:
+                outcome, state = batching.never(self.method), states.WAITING
+        return Told(entry.number, entry.line, state, outcome), None
+
+    def _lost(self, entry: Entry) -> TransportError:
+        """The outcome of a row that was on its way when an earlier run was killed."""
+        lost = TransportError(
+            "the run was stopped while this row was on its way",
+            hint="the service may have acted; look before you send it again",
+            method=self.method.full_name,
+        )
+        self.journal.tell([(entry.number, states.UNKNOWN, lost)])
+        return lost
 
     def _alone(self, command: Command) -> bool:
         """Whether a call does not travel in a batch.
@@ -231,6 +264,7 @@ class Job(Intake):
             told.append((run.numbers[place], state_of(one, harmless=harmless, sent=run.ever), one))
         self.journal.tell(told)
         run.found.update((number, one) for number, _, one in told)
+        run.states.update((number, state) for number, state, _ in told)
         run.left = [number for number, state, _ in told if state == states.WAITING]
         run.marked = False
         if not all(isinstance(one, RunnerError) and _hopeless(one) for one in found):
@@ -297,8 +331,8 @@ def carried(job: Job, rows: Iterable[Any] | None, hold: Callable[[Flow], Iterato
                 job.take(Record(row))
             job.seal()
         with closing(hold(job.flow())) as found:  # type: ignore[type-var]
-            for _, outcome in found:
-                yield outcome
+            for told in found:
+                yield told.outcome
         finish(job)
 
 
@@ -320,8 +354,8 @@ async def carried_async(job: Job, rows: Any, hold: Callable[[Flow], AsyncIterato
                         await sleep(0)
             job.seal()
         async with aclosing(hold(job.flow())) as found:  # type: ignore[type-var]
-            async for _, outcome in found:
-                yield outcome
+            async for told in found:
+                yield told.outcome
         finish(job)
 
 

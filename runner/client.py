@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from . import bulk, flow, paging
+from . import flow, paging
 from . import pack as packing
 from .dispatch import Call, Send, Wait, converse, prepare
 from .errors import Problem, TransportError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Mapping
     from threading import Event
 
-    from .bulk import Job
+    from .bulk import Job, Told
     from .catalog import Catalog
     from .flow import Flow
     from .index import Row
@@ -195,14 +195,18 @@ class Client:
         of the journal. `restart=True` forgets an earlier run. With `stop_on_error` nothing is begun after the first
         error; rows that were not reached are NotReached. `ahead=1` sends a batch when the one before is answered.
         """
-        return bulk.carried(self.job(name, **how), rows, self._flow)
+        from .bulk import carried
+
+        return carried(self.job(name, **how), rows, self._flow)
 
     def job(self, name: str, **how: Any) -> Job:
         """A bulk run of which the caller takes and sends the rows by hand, as the command does."""
-        return bulk.Job(self._planner, name, timeout=self._timeout, **how)
+        from .bulk import Job
 
-    def carry(self, job: Job) -> Iterator[tuple[int, Outcome]]:
-        """Send the rows of such a run: their numbers and outcomes, in order."""
+        return Job(self._planner, name, timeout=self._timeout, **how)
+
+    def carry(self, job: Job) -> Iterator[Told]:
+        """Send the rows of such a run: what became of each, in order."""
         return self._flow(job.flow())
 
     def _flow(self, steps: Flow) -> Iterator[Any]:
@@ -346,7 +350,9 @@ class AsyncClient:
 
     def bulk(self, name: str, rows: Rows, /, **how: Any) -> AsyncIterator[Outcome]:
         """As `Client.bulk`. The rows may come from an async iterable as well."""
-        return bulk.carried_async(bulk.Job(self._planner, name, timeout=self._timeout, **how), rows, self._flow)
+        from .bulk import Job, carried_async
+
+        return carried_async(Job(self._planner, name, timeout=self._timeout, **how), rows, self._flow)
 
     def _flow(self, steps: Flow) -> AsyncIterator[Any]:
         """What a flow gives, its conversations held by tasks."""

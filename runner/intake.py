@@ -82,7 +82,9 @@ class Intake:
         journal = Journal(path)
         try:
             about = journal.about
-            if "total" not in about or restart:  # of a run that was stopped while it read its rows, nothing was sent
+            counts = journal.counts()
+            fresh = "total" not in about or (not resume and counts["waiting"] == sum(counts.values()))
+            if fresh or restart:  # a run that was stopped while it read its rows, or before it sent one, did nothing
                 journal.begin(self._about())
             else:
                 self._demand_same(journal, about, resume=resume)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import CallError, RunnerError, UnknownMethod, nearest
 from . import console
 from .quick import COMMANDS, RESERVED
-from .words import SWITCHES, Line, catalog, general
+from .words import SWITCHES, Line, catalog, general, service_first
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
@@ -54,7 +54,7 @@ def _run(argv: list[str]) -> int:
     if first in COMMANDS:
         return _command(first, argv[1:])
     line = general(argv)
-    words = _service_first(line.rest)
+    words = service_first(line.rest)
     if not words:
         from .help import top
 
@@ -75,18 +75,6 @@ def _command(name: str, argv: list[str]) -> int:
 
 
 _HOMES = {"find": "show", "check": "lint", "completion": "completion"}
-
-
-def _service_first(rest: list[str]) -> list[str]:
-    """The words with the options that stand before the service moved behind it."""
-    moved: list[str] = []
-    words = list(rest)
-    while words and words[0].startswith("-"):
-        word = words.pop(0)
-        moved.append(word)
-        if "=" not in word and words and not words[0].startswith("-"):
-            moved.append(words.pop(0))
-    return words + moved
 
 
 def _method(line: Line, words: list[str]) -> int:

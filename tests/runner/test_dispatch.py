@@ -29,7 +29,13 @@ def session(catalog: Catalog, clock: Clock) -> Session:
 def made(catalog: Catalog, clock: Clock, **fields: str) -> Session:
     values: dict[str, Any] = {"scheme": "https", "host": "library.example", **fields}
     account = Credentials(values, dict.fromkeys(values, SOURCES[0]))
-    return Session(account, lambda name: catalog.method("library", name), lambda name: catalog.has("library", name), clock, lambda: 1.0)
+    return Session(
+        account,
+        lambda name: catalog.method("library", name),
+        lambda name: catalog.has("library", name),
+        clock,
+        lambda: 1.0,
+    )
 
 
 def call(catalog: Catalog, name: str, **values: Any) -> Call:
