@@ -321,9 +321,11 @@ def state_of(outcome: Outcome, *, harmless: bool, sent: bool) -> int:
     return doubtful
 
 
-def carried(job: Job, rows: Iterable[Any] | None, hold: Callable[[Flow], Iterator[Any]]) -> Iterator[Outcome]:
+def carried(
+    begin: Callable[[], Job], rows: Iterable[Any] | None, hold: Callable[[Flow], Iterator[Any]]
+) -> Iterator[Outcome]:
     """The outcomes of rows, in order, for a sync caller. The journal of a run of which all was done is deleted."""
-    with closing(job):
+    with closing(begin()) as job:
         if rows is None:
             job.go_on()
         else:
@@ -336,11 +338,13 @@ def carried(job: Job, rows: Iterable[Any] | None, hold: Callable[[Flow], Iterato
         finish(job)
 
 
-async def carried_async(job: Job, rows: Any, hold: Callable[[Flow], AsyncIterator[Any]]) -> AsyncIterator[Outcome]:
+async def carried_async(
+    begin: Callable[[], Job], rows: Any, hold: Callable[[Flow], AsyncIterator[Any]]
+) -> AsyncIterator[Outcome]:
     """The same for async callers, whose rows may come from an async iterable."""
     from asyncio import sleep
 
-    with closing(job):
+    with closing(begin()) as job:
         if rows is None:
             job.go_on()
         else:

@@ -197,7 +197,7 @@ class Client:
         """
         from .bulk import carried
 
-        return carried(self.job(name, **how), rows, self._flow)
+        return carried(lambda: self.job(name, **how), rows, self._flow)
 
     def job(self, name: str, **how: Any) -> Job:
         """A bulk run of which the caller takes and sends the rows by hand, as the command does."""
@@ -352,7 +352,7 @@ class AsyncClient:
         """As `Client.bulk`. The rows may come from an async iterable as well."""
         from .bulk import Job, carried_async
 
-        return carried_async(Job(self._planner, name, timeout=self._timeout, **how), rows, self._flow)
+        return carried_async(lambda: Job(self._planner, name, timeout=self._timeout, **how), rows, self._flow)
 
     def _flow(self, steps: Flow) -> AsyncIterator[Any]:
         """What a flow gives, its conversations held by tasks."""
