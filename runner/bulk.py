@@ -23,7 +23,7 @@ from .errors import (
     ServiceError,
     TransportError,
 )
-from .flow import Begin, Give, Take
+from .flow import Begin, Give, Stopped, Take
 from .intake import Intake, Record
 from .journal import Entry
 from .pack import Pack
@@ -122,7 +122,12 @@ class Job(Intake):
                     yield Give((yield from self._ended(queue[0])))
                     queue.popleft()
         except GeneratorExit:
-            self.leaving(sum(isinstance(one, Run) and one.flying for one in queue))
+            self.stopped = self.stopped or _STOP
+            runs = [one for one in queue if isinstance(one, Run)]
+            self.leaving(sum(one.flying for one in runs))
+            for one in runs:
+                if not one.flying and hasattr(one.ticket, "cancel"):  # an async one, which would sleep on
+                    one.ticket.cancel()
             raise
 
     def leaving(self, flying: int) -> None:
@@ -253,6 +258,9 @@ class Job(Intake):
                 answer = yield step
             except TransportError as fault:
                 error = fault
+            except Stopped:  # it was not sent
+                self._mark(run, states.WAITING)
+                raise
             run.flying, run.took = False, self.session.clock() - began
 
     def _heard(self, run: Run, places: Sequence[int], found: Sequence[Outcome]) -> None:

@@ -225,8 +225,7 @@ class Client:
             step = next(conversation)
             while True:
                 if stopped is not None and stopped.is_set():
-                    conversation.close()
-                    raise flow.Stopped
+                    conversation.throw(flow.Stopped())
                 try:
                     answer = self._do(step, stopped)
                 except TransportError as error:

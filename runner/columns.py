@@ -100,9 +100,9 @@ class Columns:
 
     def _path(self, column: str) -> list[Path] | None:
         name, folded = column.strip(), column.strip().casefold()
-        for one, paths in self._named.items():
-            if one.casefold() == folded:
-                return [(self.method.canonical(path[0]), *path[1:]) for path in paths]
+        named = [path for one, paths in self._named.items() if one.casefold() == folded for path in paths]
+        if named:
+            return [(self.method.canonical(path[0]), *path[1:]) for path in named]
         if folded in self._ignored:
             return []
         first, *rest = arguments.steps(name) or [name]

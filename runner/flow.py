@@ -49,7 +49,7 @@ Flow = Generator[Begin | Take | Give, Any, None]
 
 
 class Stopped(BaseException):
-    """A conversation is left before it sent anything more: nobody waits for its end."""
+    """A conversation is left before its next step is done: nobody waits for its end. It is thrown in, to be known."""
 
 
 class Ticket:
@@ -58,35 +58,37 @@ class Ticket:
     def __init__(self, begun: Begin, drive: Callable[[Talk, threading.Event], Any], stopped: threading.Event) -> None:
         self.begun = begun
         self._drive, self._stopped = drive, stopped
-        self._thread: threading.Thread | None = None
+        self._ended: threading.Event | None = None  # a join that is interrupted takes the thread for ended
         self._value: Any = None
         self._error: BaseException | None = None
 
     def start(self) -> None:
         """Let a thread hold it, which does not keep the process alive."""
-        self._thread = threading.Thread(target=self._hold, daemon=True, name="declarest")
-        self._thread.start()
+        self._ended = threading.Event()
+        threading.Thread(target=self._hold, daemon=True, name="declarest").start()
 
     def _hold(self) -> None:
         try:
             self._value = self._drive(self.begun.conversation, self._stopped)
         except BaseException as error:  # noqa: BLE001 - whoever takes it gets it
             self._error = error
+        if self._ended is not None:
+            self._ended.set()
 
     def take(self) -> Any:
         """What the conversation returned. Raises what it raised."""
-        if self._thread is None:
+        if self._ended is None:
             self._hold()
         else:
-            self._thread.join()
+            self._ended.wait()
         if self._error is not None:
             raise self._error
         return self._value
 
     def settle(self) -> None:
         """Wait for the end where that matters."""
-        if self._thread is not None and self.begun.binding:
-            self._thread.join()
+        if self._ended is not None and self.begun.binding:
+            self._ended.wait()
 
 
 def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Iterator[Any]:

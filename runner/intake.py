@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from . import auth
 from . import pack as packing
 from .errors import CallError, InvalidArguments, Problem
 from .journal import Journal, packed
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MOST_TOLD = 50  # misfits that are listed
-_SPOOL = 500  # rows that are written to the journal at once
+_SPOOL = 2000  # rows that are written to the journal at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class Intake:
     ) -> None:
         self.planner, self.session, self.name = planner, planner.session, name.rpartition("@")[0] or name
         self.method = planner.method(name)
+        self._demand_way_in()
+        places = {param.place for param in (*self.method.params.values(), *(one for _, one in self.method.patterns))}
+        self._narrow = bool(places & {"path", "header", "cookie"})  # not every value that fits can stand there
         self.total, self.misfits, self.unfit = 0, 0, 0
         self.problems: list[Problem] = []
         self.warnings: dict[Problem, int] = {}
@@ -49,6 +53,12 @@ class Intake:
         self._spool: list[tuple[int, int, str, str]] = []
         self._ends = ExitStack()
         self.journal = self._opened(journal, resume=resume, restart=restart)
+
+    def _demand_way_in(self) -> None:
+        """Raise what every call would: credentials that are missing, or are not for where they would go."""
+        scheme, given = auth.choose(self.method, self.session.credentials), self.session.credentials
+        if scheme.first is None:
+            auth.trust(self.method, scheme, given.values, given.host, insecure=self.session.insecure)
 
     def close(self) -> None:
         """Close the journal; one without a name is deleted."""
@@ -115,7 +125,7 @@ class Intake:
         try:
             plan = self.planner.plan(self.method.full_name, record.values, {})
             values = _as_text(plan.call.values)
-            if not record.problems:
+            if self._narrow and not record.problems:
                 packing.command("row", plan.call, self.session)
         except InvalidArguments as error:
             told = {problem.path for problem in record.problems}

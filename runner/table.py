@@ -7,6 +7,7 @@ import io
 import json
 import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 from .errors import CallError
@@ -56,9 +57,8 @@ class Table:
                 row.cells.pop(ERROR, None)
                 yield row
         finally:
-            if self._reading is not None:  # whoever opened the file closes it
+            if self._reading is not None and not self._reading.closed:  # whoever opened the file closes it
                 self._reading.detach()
-                self._reading = None
 
     def _peek(self, most: int) -> bytes:
         """The first bytes, which stay to be read."""
@@ -100,7 +100,7 @@ class Table:
                 head, line = text.readline(), 2
             delimiter = self.delimiter or (told[1] if told else _delimiter(head))
             self.delimiter = _letter(delimiter)
-            reader = csv.reader(_again(head, text), delimiter=self.delimiter, strict=True)
+            reader = csv.reader(chain([head], iter(text.readline, "")), delimiter=self.delimiter, strict=True)
             names = next(reader, [])
             self.columns = _columns([name.strip() for name in names], self.name)
             while True:
@@ -195,11 +195,6 @@ def _letter(delimiter: str) -> str:
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise CallError(f"--delimiter can't be {delimiter!r}", hint="one letter, such as ; or tab")
     return delimiter
-
-
-def _again(head: str, text: io.TextIOWrapper) -> Iterator[str]:
-    yield head
-    yield from text
 
 
 def _columns(names: list[str], file: str) -> list[str]:
