@@ -7,9 +7,11 @@ The map, from the ground up; a module imports only from the lines above its own:
     spec  index                         a service and a method as frozen values; the compiled catalogue
     precheck  validation  encoding      values against a schema; values as they are written
     catalog  settings  arguments  request  response  pacing  output
+    journal  table  columns             the rows of a bulk run: kept, read, mapped
     auth  paging  batch  transport
     dispatch                            one call as a conversation
     sandbox                             the same YAML from the other side
+    intake  bulk                        one method called for many rows
     client                              the library's face
     cli                                 the command's face
 """

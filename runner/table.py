@@ -238,6 +238,4 @@ def _value(cell: Any) -> Any:
     if hasattr(cell, "isoformat"):
         text: str = cell.isoformat()
         return text.removesuffix("T00:00:00")
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
-        return int(cell)
     return cell if cell is None or isinstance(cell, (str, int, float, bool)) else str(cell)

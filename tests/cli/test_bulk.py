@@ -417,6 +417,25 @@ def test_a_run_that_is_interrupted_waits_for_its_requests_and_says_how_to_go_on(
     assert sorted(map(int, ledger.lines)) == list(range(300))
 
 
+def test_an_interrupt_says_what_it_waits_for_and_how_to_go_on(
+    bulk: Run, write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_client: Any, job: Any) -> Any:
+        job.leaving(0)
+        job.leaving(3)
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("runner.client.Client.carry", stopped)
+    said = bulk("line.add", "--in", write("text\na\n"))
+    assert said == (
+        130,
+        "",
+        "stopping: waiting for 3 requests that are on their way; Ctrl-C again leaves them\n0 done, 1 waiting\n"
+        "interrupted: the same line with --resume goes on with the other 1 rows\n",
+    )
+
+
 def test_a_person_at_a_terminal_sees_how_far_it_is(ledger: Any, write: Write, desk: Path) -> None:
     write("text\n" + "".join(f"{number}\n" for number in range(60)))
     ledger.latency = 0.1

@@ -22,8 +22,10 @@ from runner import (
     TransportError,
 )
 from runner import journal as states
-from runner.bulk import Job, state_of
+from runner.bulk import Job, Run, state_of
+from runner.dispatch import Send
 from runner.encoding import File
+from runner.flow import Stopped
 from runner.intake import Record
 from runner.journal import Journal
 from runner.response import Result
@@ -438,6 +440,53 @@ async def test_an_async_caller_who_is_cancelled_does_not_break_off_what_is_on_it
         again = [one async for one in client.bulk("line.add", rows(30), journal=place, resume=True)]
     assert told(again) == ["done"] * 30
     assert len(ledger.lines) == 30
+
+
+async def test_an_async_run_that_is_left_sends_no_more(ledger: Any, place: str) -> None:
+    async with AsyncClient("ledger", methods=ledger.root, server=ledger.url, token="opener") as client:
+        ledger.faults = ["", *["busy"] * 9]
+        client._planner.session.dice = lambda: 5_000.0  # who was refused waits ten seconds
+
+        async def run() -> None:
+            async for _ in client.bulk("line.add", rows(32), journal=place):
+                pass
+
+        task = asyncio.ensure_future(run())
+        async with asyncio.timeout(20):
+            while len(ledger.asked) < 4:  # noqa: ASYNC110 - a thread answers
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert ledger.lines == ["line 1", "line 2"]
+    journal = Journal(place)
+    assert journal.counts()["waiting"] == 30
+    journal.close()
+
+
+def test_a_pack_that_is_left_before_it_was_sent_waits(client: Any, ledger: Any) -> None:
+    job: Job = client.job("line.add")
+    for row in rows(2):
+        job.take(Record(row))
+    job.seal()
+    (run,) = job.parts()
+    assert isinstance(run, Run)
+    talk = job._recorded(run)
+    assert isinstance(next(talk), Send)
+    assert job.journal.counts()["sent"] == 2
+    with pytest.raises(Stopped):
+        talk.throw(Stopped())
+    assert job.journal.counts()["waiting"] == 2
+    assert ledger.asked == []
+    job.close()
+
+
+def test_a_way_in_that_begins_with_a_first_call_is_left_to_that(library: Any) -> None:
+    words = {"host": "library.example", "user": "u", "password": "p", "room": "r"}
+    job: Job = library(**words).job("book.old")
+    assert job.total == 0
+    job.close()
 
 
 def error(kind: str, *, rejected: bool = False) -> ServiceError:
