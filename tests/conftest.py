@@ -241,7 +241,10 @@ params:
       Marks: {type: array, items: {type: string}}
       Phones: {type: array, items: {type: object, properties: {value: {type: string}, type: {type: string}}}}
     patternProperties: {"^X_": {type: string}}
-  more: {anyOf: [{type: object, properties: {Size: {type: integer}, Deep: {type: integer}}}, {properties: {Deep: {type: integer}}}]}
+  more:
+    anyOf:
+      - {type: object, properties: {Size: {type: integer}, Deep: {type: integer}}}
+      - {properties: {Deep: {type: integer}}}
   scan: {type: string, contentEncoding: base64}
   old: {type: string, deprecated: true}
 """,

@@ -107,6 +107,13 @@ def test_every_row_is_checked_before_the_first_is_sent(client: Any, ledger: Any,
         list(client.bulk("line.add", None, journal=place, resume=True))
 
 
+def test_a_good_row_after_a_bad_one_is_not_sent_either(client: Any, ledger: Any) -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        list(client.bulk("line.add", [{"txt": "a"}, *rows(1)]))
+    assert len(caught.value.problems) == 1
+    assert ledger.asked == []
+
+
 def test_many_misfits_are_counted(client: Any) -> None:
     with pytest.raises(InvalidArguments) as caught:
         list(client.bulk("line.add", ({"text": 1, "sum": "x"} for _ in range(60))))
