@@ -43,7 +43,7 @@ def test_every_error_says_who_must_act(error: RunnerError, family: type[Exceptio
 def test_every_error_class_is_a_runner_error() -> None:
     classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, Exception)]
     assert all(issubclass(one, RunnerError) for one in classes)
-    assert len(classes) == 10
+    assert len(classes) == 11
 
 
 def test_a_hint_ends_the_sentence() -> None:
