@@ -24,10 +24,12 @@ document template query folders node bucket
 spec index dialects ledger
 precheck validation encoding forms compiler
 catalog profiles settings arguments skeleton request response pacing output export
+journal table columns
 auth renewal paging batch transport lint
 dispatch flow pack
 sandbox
 plan rows
+intake bulk
 client
 cli
 __main__
@@ -38,11 +40,12 @@ HOMES = {
     "jsonschema": {"validation"},
     "jmespath": {"query"},
     "platformdirs": {"folders"},
-    "sqlite3": {"sandbox.store", "ledger", "profiles", "export.database"},
+    "sqlite3": {"sandbox.store", "ledger", "profiles", "export.database", "journal"},
     "redis": {"ledger"},
     "tomllib": {"profiles"},
     "tomlkit": {"profiles"},
     "keyring": {"profiles"},
+    "openpyxl": {"table"},
     "xlsxwriter": {"export.workbook"},
     "pyarrow": {"export.parquet"},
     "rich": {"output", "cli"},
