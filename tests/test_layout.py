@@ -52,7 +52,7 @@ HOMES = {
     "random": {"plan", "sandbox.faults"},
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
-LONG_FILES = {"runner/spec.py": 490}  # the nouns of the format stand together, each a few lines
+LONG_FILES = {"runner/spec.py": 490, "runner/client.py": 440}  # nouns of the format; the two colours of one text
 
 
 def rank(module: str) -> tuple[int, int]:
