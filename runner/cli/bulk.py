@@ -231,18 +231,23 @@ class _Errand:
         return job
 
     def _load(self, job: Job) -> None:
-        """Read and check every row."""
-        with ExitStack() as ends:
-            self.table = Table(
-                _opened(self.places["in"], ends),
-                "standard input" if self.places["in"] == "-" else self.places["in"],
-                encoding=self.own.get("--encoding"),
-                delimiter=self.own.get("--delimiter"),
-                sheet=self.own.get("--sheet"),
-            )
-            for record in self._records(self.table, job.method):
-                job.take(record)
-        job.seal()
+        """Read and check every row. Where that fails no journal stays of a run that sent nothing."""
+        try:
+            with ExitStack() as ends:
+                self.table = Table(
+                    _opened(self.places["in"], ends),
+                    "standard input" if self.places["in"] == "-" else self.places["in"],
+                    encoding=self.own.get("--encoding"),
+                    delimiter=self.own.get("--delimiter"),
+                    sheet=self.own.get("--sheet"),
+                )
+                for record in self._records(self.table, job.method):
+                    job.take(record)
+            job.seal()
+        except BaseException:
+            if not job.resumed:
+                job.journal.remove()
+            raise
 
     def _records(self, table: Table, method: Method) -> Iterator[Record]:
         columns = Columns(

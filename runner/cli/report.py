@@ -40,7 +40,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.done, self.failed, self.worst = 0, 0, 0
-        self.first: list[str] = []
+        self.first: list[tuple[Told, Told]] = []  # the first and the last of rows that met the same
+        self.shown = 0
 
     def take(self, told: Told) -> None:
         """Count one that was done, refused or unknown, or that waits because of an error of its own."""
@@ -49,9 +50,28 @@ class Tally:
             return
         self.failed += 1
         self.worst = max(self.worst, told.outcome.exit_code)
-        if len(self.first) < MOST_SHOWN:
-            where = f"row {told.number}" + (f", line {told.line}" if told.line else "")
-            self.first.append(f"{where}: {told.outcome}")
+        if self.first and self._goes_on(*self.first[-1], told):
+            self.first[-1] = (self.first[-1][0], told)
+        elif len(self.first) < MOST_SHOWN:
+            self.first.append((told, told))
+        else:
+            return
+        self.shown += 1
+
+    def _goes_on(self, first: Told, last: Told, told: Told) -> bool:
+        """Whether a row is the next one that met the same."""
+        return told.number == last.number + 1 and str(told.outcome) == str(first.outcome)
+
+    def lines(self) -> list[str]:
+        """The errors that are told: each with its row, or the rows that met it one after another."""
+        found = []
+        for first, last in self.first:
+            if first is last:
+                rows, place = f"row {first.number}", f", line {first.line}"
+            else:
+                rows, place = f"rows {first.number} to {last.number}", f", lines {first.line} to {last.line}"
+            found.append(f"{rows}{place if first.line else ''}: {first.outcome}")
+        return found
 
 
 class Progress:
@@ -189,8 +209,8 @@ def summary(counts: Json, places: Json) -> str:
 
 def say(tally: Tally, counts: Json, places: Json) -> None:
     """Tell the first errors, and the count of all rows."""
-    for text in tally.first:
+    for text in tally.lines():
         console.say(f"error: {console.plain(text)}")
-    if tally.failed > len(tally.first):
-        console.say(f"… and {tally.failed - len(tally.first):,} more; --out FILE keeps them all")
+    if tally.failed > tally.shown:
+        console.say(f"… and {tally.failed - tally.shown:,} more; --out FILE keeps them all")
     console.say(summary(counts, places))

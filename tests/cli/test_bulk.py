@@ -84,7 +84,7 @@ def test_a_run_of_which_nothing_was_done_has_the_code_of_its_error(bulk: Run, wr
     said = bulk("line.add", "--in", write("text\na\nb\n", "b.csv"))
     assert said.code == 3
     assert said.err == (
-        "error: row 1, line 2: WHO\nerror: row 2, line 3: WHO\n0 done, 2 waiting\n"
+        "error: rows 1 to 2, lines 2 to 3: WHO\n0 done, 2 waiting\n"
         "error: stopped: WHO\nthe same line with --resume goes on with the other 2 rows\n"
     )
     assert [row["outcome"] for row in lines(said.out)] == ["waiting", "waiting"]
@@ -232,9 +232,9 @@ def test_after_the_first_error_nothing_is_begun_and_the_rest_waits(bulk: Run, wr
 
 
 def test_many_errors_are_counted(bulk: Run, write: Write) -> None:
-    said = bulk("line.add", "--in", write("text\nx\n" + "bad\n" * 1201))
+    said = bulk("line.add", "--in", write("text\nx\n" + "bad\nx\n" * 1201))
     assert said.err.count("error: row") == 10
-    assert said.err.endswith("… and 1,191 more; --out FILE keeps them all\n1 done, 1,201 refused\n")
+    assert said.err.endswith("… and 1,191 more; --out FILE keeps them all\n1,202 done, 1,201 refused\n")
 
 
 def test_a_full_disk_for_the_answer_leaves_the_journal(bulk: Run, write: Write, ledger: Any, monkeypatch: Any) -> None:
