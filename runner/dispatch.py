@@ -52,7 +52,7 @@ Conversation = Generator[Step, Reply | None, Result]
 class Call:
     """A call that has passed the check: the method, its name as it was spelt, its values, where it follows to.
 
-    `face` are the values as people may see them, where that is not told by the method's own params; `harmless`
+    `face` gives the values as people may see them, where that is not told by the method's own params; `harmless`
     says that it may be made twice, whatever its method says; `inside` are the methods of the calls that it carries.
     """
 
@@ -60,7 +60,7 @@ class Call:
     called: str
     values: Mapping[str, Any] = field(repr=False)
     follow: str = field(default="", repr=False)
-    face: Mapping[str, Any] | None = field(default=None, repr=False)
+    face: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False)
     harmless: bool = False
     inside: tuple[Method, ...] = ()
 
