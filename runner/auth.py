@@ -66,25 +66,37 @@ def trust(
     `pasted` is the host of the text from which the credentials were split, read without the service file's help.
     """
     base = template.plain(scheme.base, values)
+    own_hosts = () if _bare(method, scheme) else (pasted, _own_host(method, values))
+    fault = _fault_of_address(base, own_hosts, insecure=insecure)
+    if fault is None:
+        return
+    message, hint = fault
+    if hint:
+        raise CallError(message, hint=hint, method=method.full_name)
+    raise SpecError(message, where=method.service.origin)
+
+
+@lru_cache(maxsize=64)
+def _fault_of_address(base: str, own_hosts: tuple[str, ...], *, insecure: bool) -> tuple[str, str] | None:
+    """Why an address may not be trusted; with a hint where that is for the caller to mend."""
     parts = urlsplit(base)
-    own_hosts = [] if _bare(method, scheme) else [pasted, _own_host(method, values)]
     for own in filter(None, own_hosts):
         if parts.netloc.lower() != own:
-            message = f"the service file would send credentials of {own} to {parts.netloc}"
-            raise SpecError(message, where=method.service.origin)
+            return f"the service file would send credentials of {own} to {parts.netloc}", ""
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        message = f"{parts.scheme}://{parts.netloc} is no address of a web service"
-        raise CallError(message, hint="it begins with https://", method=method.full_name)
+        return f"{parts.scheme}://{parts.netloc} is no address of a web service", "it begins with https://"
     if parts.scheme == "http" and not insecure and not loopback(parts.hostname):
-        message = f"http://{parts.netloc} would send the credentials unencrypted"
-        raise CallError(message, hint="write https://, or add --insecure if you must", method=method.full_name)
+        hint = "write https://, or add --insecure if you must"
+        return f"http://{parts.netloc} would send the credentials unencrypted", hint
+    return None
 
 
 def _bare(method: Method, scheme: Scheme) -> bool:
     """Whether a way of authorising takes nothing of a connection along, so that no host need be the connection's."""
+    if scheme.needs or scheme.send or scheme.first:
+        return False
     texts = [scheme.base, *method.sending.headers.values()]
-    named = {name for text in texts for name in template.names(text)}
-    return not (scheme.needs or scheme.send or scheme.first or named & method.service.secrets())
+    return not {name for text in texts for name in template.names(text)} & method.service.secrets()
 
 
 def _own_host(method: Method, values: Mapping[str, Any]) -> str:

@@ -247,11 +247,8 @@ class Client:
 
     def _drive(self, conversation: Generator[Any, Any, Any], stopped: Event | None = None) -> Any:
         """Do what a conversation asks for until it returns; leave it when nobody waits for it any more."""
-        with self._planner.session.lock:
-            if self._wire is None:
-                from .transport import Transport
-
-                self._wire = Transport(timeout=self._timeout, inner=self._inner)
+        if self._wire is None:
+            self._connect()
         answer: Reply | None = None
         try:
             step = next(conversation)
@@ -266,6 +263,13 @@ class Client:
                     step = conversation.send(answer)
         except StopIteration as end:
             return end.value
+
+    def _connect(self) -> None:
+        """Make the transport, one for all threads."""
+        from .transport import Transport
+
+        with self._planner.session.lock:
+            self._wire = self._wire or Transport(timeout=self._timeout, inner=self._inner)
 
     def _do(self, step: Step, stopped: Event | None) -> Reply | None:
         watch = self.watch

@@ -52,7 +52,7 @@ Conversation = Generator[Step, Reply | None, Result]
 class Call:
     """A call that has passed the check: the method, its name as it was spelt, its values, where it follows to.
 
-    `face` are the values as people may see them, where that is not told by the method's own params; `harmless`
+    `face` gives the values as people may see them, where that is not told by the method's own params; `harmless`
     says that it may be made twice, whatever its method says; `inside` are the methods of the calls that it carries.
     """
 
@@ -60,7 +60,7 @@ class Call:
     called: str
     values: Mapping[str, Any] = field(repr=False)
     follow: str = field(default="", repr=False)
-    face: Mapping[str, Any] | None = field(default=None, repr=False)
+    face: Callable[[], Mapping[str, Any]] | None = field(default=None, repr=False)
     harmless: bool = False
     inside: tuple[Method, ...] = ()
 
@@ -169,6 +169,10 @@ def _admitted(call: Call, session: Session, end: float) -> Generator[Wait, Any, 
     """Wait for the limits: first for the cost of the call, then for its place; no longer than the call may."""
     book, method, who = session.book, call.method, session.credentials.values
     now = session.clock()
+    straight = None if call.inside else book.enter(method, who, now, most=max(0.0, end - now))
+    if straight is not None:
+        yield from _pause(straight, end, session, call)
+        return
     yield from _pause(book.hold(method, who, now, inside=call.inside, most=max(0.0, end - now)), end, session, call)
     now = session.clock()
     yield from _pause(book.wait(method, who, now, most=max(0.0, end - now)), end, session, call)

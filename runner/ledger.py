@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from contextlib import suppress
+from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -35,8 +36,11 @@ DAY = 86_400_000  # milliseconds, after which a server forgets
 class Ledger(Protocol):
     """Keeps numbers under keys."""
 
-    def turn(self, key: bytes, operation: str, now: float, *numbers: float) -> float:
-        """Do an operation on what is kept under a key; its answer."""
+    def turn(self, key: bytes, operation: str, now: float, *numbers: float, unless: bytes = b"") -> float:
+        """Do an operation on what is kept under a key; its answer.
+
+        Where something is kept under the key `unless`, nothing is done and the answer is UNKNOWN.
+        """
         ...
 
     def close(self) -> None:
@@ -50,9 +54,14 @@ class LedgerError(Exception):
 
 def key(parts: Iterable[object]) -> bytes:
     """The key of a limit, which tells nothing of the credentials in it."""
+    return _digest("\0".join(map(str, parts)))
+
+
+@lru_cache(maxsize=1024)
+def _digest(text: str) -> bytes:
     from hashlib import blake2b
 
-    return blake2b("\0".join(map(str, parts)).encode(errors="surrogatepass"), digest_size=16).digest()
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def choose(where: str | None) -> Ledger:
@@ -76,9 +85,11 @@ class Memory:
         self._kept: dict[bytes, State] = {}
         self._lock = threading.Lock()
 
-    def turn(self, key: bytes, operation: str, now: float, *numbers: float) -> float:
+    def turn(self, key: bytes, operation: str, now: float, *numbers: float, unless: bytes = b"") -> float:
         """As `Ledger.turn`."""
         with self._lock:
+            if unless in self._kept:
+                return UNKNOWN
             state, answer = OPERATIONS[operation](self._kept.get(key), now, *numbers)
             if state is not None:
                 self._kept[key] = state
@@ -96,15 +107,15 @@ class Lasting:
         self._again = float("-inf")
         self._told = False
 
-    def turn(self, key: bytes, operation: str, now: float, *numbers: float) -> float:
+    def turn(self, key: bytes, operation: str, now: float, *numbers: float, unless: bytes = b"") -> float:
         """As `Ledger.turn`."""
         if self._again > self._clock():
-            return self._spare.turn(key, operation, now, *numbers)
+            return self._spare.turn(key, operation, now, *numbers, unless=unless)
         try:
-            return self._ledger.turn(key, operation, now, *numbers)
+            return self._ledger.turn(key, operation, now, *numbers, unless=unless)
         except LedgerError as error:
             self._again = self._clock() + REST
-            answer = self._spare.turn(key, operation, now, *numbers)
+            answer = self._spare.turn(key, operation, now, *numbers, unless=unless)
             if not self._told:
                 self._told = True
                 message = f"can't share the limits through {self._name}: {error}; other programs are not seen"
@@ -131,7 +142,7 @@ class File:
         self._failed, self._fault = float("-inf"), ""
         self._work: list[Callable[[bytes | None], bytes]] = []  # not in self, which the connection would keep alive
 
-    def turn(self, key: bytes, operation: str, now: float, *numbers: float) -> float:
+    def turn(self, key: bytes, operation: str, now: float, *numbers: float, unless: bytes = b"") -> float:
         """As `Ledger.turn`. Raises LedgerError."""
         import sqlite3
 
@@ -142,7 +153,7 @@ class File:
                 with self._lock:
                     if self._failed > began:  # while this thread waited for another one, which waited long enough
                         raise LedgerError(self._fault)
-                    return self._turned(self._open or self._opened(), key, operation, now, numbers)
+                    return self._turned(self._open or self._opened(), key, operation, now, numbers, unless)
             except (sqlite3.Error, OSError) as error:
                 self.close()
                 if mended or not self._damaged(error):
@@ -167,8 +178,10 @@ class File:
                 os.unlink(self._path + end)
         return True
 
-    def _turned(self, connection: Any, key: bytes, operation: str, now: float, numbers: tuple[float, ...]) -> float:
-        function, answer = OPERATIONS[operation], 0.0
+    def _turned(  # noqa: PLR0913 - those of a turn
+        self, connection: Any, key: bytes, operation: str, now: float, numbers: tuple[float, ...], unless: bytes
+    ) -> float:
+        function, answer = OPERATIONS[operation], UNKNOWN
         if operation not in MAKING:
             row = connection.execute("SELECT state FROM limits WHERE key = ?", (key,)).fetchone()
             if row is None or operation in READING:
@@ -180,7 +193,8 @@ class File:
             return _packed(state or ())
 
         self._work[:] = [work]
-        connection.execute(_WRITE, (key,))
+        if connection.execute(_CHANGE, (key, unless)).rowcount == 0:  # nothing is kept yet, or something by `unless`
+            connection.execute(_BEGIN, (key, unless))
         return answer
 
     def _opened(self) -> Any:
@@ -204,7 +218,9 @@ class File:
         end, work = finalize(self, _closed, made, os.getpid()), self._work
         try:
             made.create_function("work", 1, lambda kept: work[0](kept))  # noqa: PLW0108 - it changes each time
+            made.execute("PRAGMA page_size = 512")  # a turn writes one page: what is small and soon used again is cheap
             made.execute("PRAGMA journal_mode = WAL")
+            made.execute("PRAGMA wal_autocheckpoint = 64")
             made.execute("PRAGMA synchronous = OFF")
             made.execute("CREATE TABLE IF NOT EXISTS limits (key BLOB PRIMARY KEY, state BLOB) WITHOUT ROWID")
         except sqlite3.Error:
@@ -242,13 +258,12 @@ class Redis:
             raise CallError("the limits name no Redis", hint="write redis://host:port/0") from None
         self._script = self._client.register_script(_LUA)
 
-    def turn(self, key: bytes, operation: str, now: float, *numbers: float) -> float:
+    def turn(self, key: bytes, operation: str, now: float, *numbers: float, unless: bytes = b"") -> float:
         """As `Ledger.turn`, at the server's time instead of `now`. Raises LedgerError."""
         del now
+        keys = [f"declarest:limit:{one.hex()}" for one in (key, unless) if one]
         try:
-            return float(
-                self._script(keys=[f"declarest:limit:{key.hex()}"], args=[operation, DAY, *map(repr, numbers)])
-            )
+            return float(self._script(keys=keys, args=[operation, DAY, *map(repr, numbers)]))
         except self._fault as error:
             raise LedgerError(type(error).__name__) from None  # its text may hold the address with a password
 
@@ -257,7 +272,13 @@ class Redis:
         self._client.close()
 
 
-_WRITE = "INSERT INTO limits VALUES (?, work(NULL)) ON CONFLICT (key) DO UPDATE SET state = work(state)"
+_CHANGE = """
+UPDATE limits SET state = work(state) WHERE key = ? AND NOT EXISTS (SELECT 1 FROM limits WHERE key = ?)
+"""
+_BEGIN = """
+INSERT INTO limits SELECT ?, work(NULL) WHERE NOT EXISTS (SELECT 1 FROM limits WHERE key = ?)
+ON CONFLICT (key) DO UPDATE SET state = work(state)
+"""
 _STRUCTS = {size: Struct(f"<{size // 8}d") for size in (0, 24, 48)}  # nothing, a bucket, a cost window
 
 
@@ -278,6 +299,7 @@ def _closed(connection: Any, process: int) -> None:
 # The operations of `bucket`, line by line: a test holds the two together.
 _LUA = f"""
 local JUMP, SHARE, UNKNOWN = {JUMP}, {SHARE}, {UNKNOWN}
+if KEYS[2] and redis.call('EXISTS', KEYS[2]) == 1 then return tostring({UNKNOWN}) end
 local kept, time = redis.call('GET', KEYS[1]), redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local a = {{}}
@@ -303,7 +325,6 @@ local function window(long)
 end
 
 local does = {{}}
-
 function does.take(step, burst, slack, most)
   local since, count, seen = bucket(step, slack)
   local over, pause = count + 1 - burst, 0
@@ -311,22 +332,18 @@ function does.take(step, burst, slack, most)
   if pause > most then return s, pause end
   return {{since, count + 1, seen}}, pause
 end
-
 function does.fill(step, burst, slack, told)
   local since, count, seen = bucket(step, slack)
   local level = count - max(0, now - since - slack) / step
   return {{now + min(told, slack + step) - slack - step, max(level, burst), seen}}, 0
 end
-
 function does.free(step, burst, slack)
   local since, count = bucket(step, slack)
   return s, max(0, floor(burst - count + max(0, now - since - slack) / step))
 end
-
 function does.opened()
   return s, s and s[2] == 1 and s[1] or UNKNOWN
 end
-
 function does.delay(since, seconds)
   if not s or s[1] ~= since then return s, 0 end
   return {{since + seconds, s[2], s[3]}}, 0
@@ -362,12 +379,10 @@ function does.block(till, cap, long)
   end
   return {{max(used, cap), till, cost, max(cost, 1), max(following, till), now}}, 0
 end
-
 function does.due(long)
   local kept = window(long)
   return s, kept and min(max(0, kept[5] - now), long) or 0
 end
-
 function does.pace(long)
   local kept = window(long)
   return s, kept and kept[4] or 0

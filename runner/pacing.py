@@ -68,6 +68,23 @@ class Book:
 
         No place is taken in a bucket where the seconds would be more than `most`: who gives up leaves no gap.
         """
+        return self._taken(method, credentials, now, most) or 0.0
+
+    def enter(self, method: Method, credentials: Credentials, now: float, *, most: float = FOREVER) -> float | None:
+        """`hold` and `wait` in one turn of the ledger, as long as no cost window of the method is known.
+
+        None where one is, or may be; then nothing is taken.
+        """
+        costs = [limit for limit in method.service.limits if limit.cost]
+        if len(costs) > 1 or not any(limit.rate for limit in method.service.limits):
+            return None
+        unless = _key(costs[0], method, credentials) if costs and self.kept else b""
+        return self._taken(method, credentials, now, most, unless)
+
+    def _taken(
+        self, method: Method, credentials: Credentials, now: float, most: float, unless: bytes = b""
+    ) -> float | None:
+        """The seconds until a call may go, its places taken; None where something is kept under the key `unless`."""
         longest = 0.0
         if not self.kept:
             return longest
@@ -75,7 +92,10 @@ class Book:
         for limit in method.service.limits:
             if limit.rate:
                 key = _key(limit, method, credentials)
-                pause = self.ledger.turn(key, "take", now, 1 / limit.rate, limit.burst, SLACK, most)
+                pause = self.ledger.turn(key, "take", now, 1 / limit.rate, limit.burst, SLACK, most, unless=unless)
+                if pause == UNKNOWN:
+                    return None
+                unless = b""  # it is looked for before the first place is taken
                 longest = max(longest, pause)
                 if now - self.left.get(key, -math.inf) > _KEPT:
                     since = self.ledger.turn(key, "opened", now)
@@ -176,7 +196,7 @@ def _window(limit: Limit) -> float:
 
 
 def _key(limit: Limit, method: Method, credentials: Credentials, name: str = "") -> bytes:
-    who = ((name or method.name) if one == "method" else credentials.get(one) for one in limit.per)
+    who = [(name or method.name) if one == "method" else credentials.get(one) for one in limit.per]
     return ledger.key((method.service.name, limit.cost, limit.rate, limit.burst, *who))
 
 

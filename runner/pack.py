@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .response import Reply, Result
     from .spec import Batch, Method
 
+    Json = dict[str, Any]
     Outcome = Result | RunnerError
 
 _AHEAD = 8  # batches of reads that travel at once
@@ -173,6 +174,9 @@ def _whole(pack: Pack, session: Session) -> Call:
     name, variant = pack.how.method, first.method.service.variant
     method = session.find(f"{name}@{variant}" if variant and session.has(f"{name}@{variant}") else name)
     values = batching.fold(pack.how, pack.commands, halt=pack.halt)
-    face = batching.fold(pack.how, [one.shown for one in pack.commands], halt=pack.halt)
-    inside = tuple(one.method for one in pack.commands)
+    how, inside = pack.how, tuple(one.method for one in pack.commands)
+
+    def face() -> Json:
+        return batching.fold(how, [one.shown for one in pack.commands], halt=pack.halt)
+
     return Call(method, name, values, face=face, harmless=pack.harmless, inside=inside)

@@ -96,17 +96,17 @@ def build(  # noqa: PLR0913 - a call, its way of authorising, and its face
     values: Mapping[str, Any],
     scheme: Scheme,
     credentials: Json,
-    face: Mapping[str, Any] | None = None,
+    face: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Request:
     """The request of a call. `called` is the method's name as the caller spelt it, `values` have passed the check.
 
-    `face` are the values to show, where a secret lies deeper in them than in a param of its own.
+    `face` gives the values to show, where a secret lies deeper in them than in a param of its own.
     """
 
     def masked() -> Request:
         secrets = {*method.service.secrets(), *(scheme.first or {}).get("keep", ())}
         masked_ones = {name: MASK if name in secrets else value for name, value in credentials.items()}
-        return _built(method, called, hidden(method, values if face is None else face), scheme, masked_ones)
+        return _built(method, called, hidden(method, values if face is None else face()), scheme, masked_ones)
 
     real = _built(method, called, values, scheme, credentials)
     return Request(real.verb, real.url, real.headers, real.body, masked)

@@ -33,7 +33,8 @@ Steps = Generator[Begin | Take | Give, Any, Any]
 BUDGET = 10.0  # seconds that a batch of pages may take; services cut an answer off after a minute
 FEWEST = 5  # pages in a batch, below which more batches gain little
 AT_ONCE = 50_000  # rows of a list that is read as fast as the free limit allows
-AHEAD = 10_000  # rows that are read ahead of a longer one
+AHEAD = 5_000  # rows that are read ahead of a longer one; four times as many where pages are slow
+TAKEN = 20_000  # rows that a program takes a second, about: what more were under way would lie in memory
 FEW_PAGES = 2  # that remain: not worth a batch
 FULL, THIN = 0.8, 1.25  # how full a range is meant to be; how many times more ids than rows still count as dense
 
@@ -99,9 +100,10 @@ class Reader:
         if rows <= AT_ONCE:
             return 64
         _, rate = self.session.book.free(self.method, self.session.credentials.values, self.session.clock())
-        least = max(2, AHEAD // (each * (self.walk.style.size or 1)))
-        busy = least if math.isinf(rate) else math.ceil(rate * each * self.pace) + 1
-        return min(max(least, busy), 2 * least)
+        size = each * (self.walk.style.size or 1)
+        least = max(2, AHEAD // size)
+        busy = math.ceil(min(rate, TAKEN / size) * each * self.pace) + 1
+        return min(max(least, busy), 4 * least)
 
 
 def read(

@@ -83,12 +83,13 @@ def check(method: Method, values: Mapping[str, Any], *, more: bool = False) -> l
     """Every misfit of an input, errors first. `more` lets names pass that the method does not list."""
     named, problems = canonical(method, values)
     schema = {**method.schema, "additionalProperties": True} if more else method.schema
-    spelt = {method.canonical(name): name for name in values}
+    spelt = {method.canonical(name): name for name in values} if problems else dict(zip(named, values, strict=True))
     if not _plainly(named, precheck.compiled(schema) if more else _compiled(method)):
         for error in misfits(named, schema):
             problems += _explained(error, method, named, spelt)
     problems += _contents(method, named, spelt)
-    return list(dict.fromkeys([*problems, *_warnings(method, named, spelt)]))
+    problems += _warnings(method, named, spelt)
+    return list(dict.fromkeys(problems)) if problems else problems
 
 
 def _compiled(method: Method) -> precheck.Check:

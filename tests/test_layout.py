@@ -20,7 +20,7 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 # From the ground up. A module imports from the lines above its own, and from its own line the names to its left.
 ORDER = """
 errors
-document template query folders node bucket
+document template query folders node bucket draft
 spec index dialects ledger
 precheck validation encoding forms compiler
 catalog profiles settings arguments skeleton request response pacing output export

@@ -139,6 +139,35 @@ def test_a_ledger_keeps_what_was_taken(where: str, path: str) -> None:
         assert kept.turn(b"other", "hold", 1000.0, 1, 600.0, FOREVER) == 30.0
 
 
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_nothing_is_taken_while_something_is_kept_under_another_key(where: str, path: str) -> None:
+    def taken() -> float:
+        return kept.turn(KEY, "take", 1000.0, STEP, BURST, SLACK, FOREVER, unless=b"window")
+
+    with closing(choose(path if where == "file" else "memory")) as kept:
+        assert [taken(), taken(), free(kept)] == [0.0, 0.0, 18.0]
+        kept.turn(b"window", "block", 1000.0, 1030.0, 480.0, 600.0)
+        assert [taken(), taken(), free(kept)] == [UNKNOWN, UNKNOWN, 18.0]
+        assert kept.turn(b"new", "take", 1000.0, STEP, BURST, SLACK, FOREVER, unless=b"window") == UNKNOWN
+        assert kept.turn(b"new", "free", 1000.0, STEP, BURST, SLACK) == 20.0
+
+
+def test_what_another_process_learns_of_a_window_is_seen_at_the_next_turn(path: str) -> None:
+    block = "import sys; from runner.ledger import choose; kept = choose(sys.argv[1]); kept.turn(b'window', 'block', "
+    with closing(choose(path)) as kept:
+        assert kept.turn(KEY, "take", 1000.0, STEP, BURST, SLACK, FOREVER, unless=b"window") == 0.0
+        outputs([run(f"{block}1000.0, 1030.0, 480.0, 600.0)", path)])
+        assert kept.turn(KEY, "take", 1000.0, STEP, BURST, SLACK, FOREVER, unless=b"window") == UNKNOWN
+        assert free(kept) == 19.0
+
+
+def test_a_file_stays_small(path: str) -> None:
+    with closing(choose(path)) as kept:
+        for number in range(1000):
+            take(kept, 1000.0 + number)
+        assert sum(file.stat().st_size for file in Path(path).parent.iterdir()) < 200_000
+
+
 def test_four_processes_that_begin_at_once_share_one_bucket(path: str) -> None:
     found = outputs([run(TAKING, path, "100") for _ in range(4)])
     departures = [float(line) for text in found for line in text.split()]
@@ -269,7 +298,7 @@ def damage_all(path: Path) -> None:
 
 
 def damage_inside(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:4096] + b"x" * 4096)
+    path.write_bytes(path.read_bytes()[:512] + b"x" * 512)
 
 
 @pytest.mark.parametrize("damage", [damage_all, damage_inside])
@@ -476,6 +505,16 @@ def test_a_redis_keeps_what_was_taken_by_its_own_clock(shared: Redis) -> None:
     assert 50 < shared.turn(KEY, "take", 0.0, *slow, FOREVER) <= 60 + SLACK
     assert shared._client.keys() == [b"declarest:limit:" + KEY.hex().encode()]
     assert 0 < shared._client.pttl(shared._client.keys()[0]) <= ledger.DAY
+
+
+def test_a_redis_takes_nothing_while_something_is_kept_under_another_key(shared: Redis) -> None:
+    def taken() -> float:
+        return shared.turn(b"gate", "take", 0.0, STEP, BURST, SLACK, FOREVER, unless=b"window")
+
+    assert taken() == 0.0
+    shared.turn(b"window", "block", 0.0, time.time() + 30, 480.0, 600.0)
+    assert taken() == UNKNOWN
+    assert shared.turn(b"gate", "free", 0.0, STEP, BURST, SLACK) >= 19.0
 
 
 def test_machines_share_one_bucket_through_a_redis(server: str, shared: Redis) -> None:

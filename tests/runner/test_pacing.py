@@ -146,6 +146,35 @@ def test_a_method_that_has_used_its_share_waits_and_the_others_do_not(read: Meth
     assert book.hold(read, ACCOUNT, 1034.0) == 0.0
 
 
+def test_a_call_enters_at_once_as_long_as_no_window_of_its_method_is_known(read: Method, write: Method) -> None:
+    book = Book()
+    assert [book.enter(read, ACCOUNT, 1000.0) for _ in range(20)] == [0.0] * 20
+    assert book.enter(read, ACCOUNT, 1000.0, most=0.1) == pytest.approx(SLACK + 0.1)
+    assert book.enter(read, ACCOUNT, 1000.0) == pytest.approx(SLACK + 0.1)
+    book.note(read, ACCOUNT, {"cost": {"seconds": 60, "free_at": 1030}}, 1000.0)
+    assert book.enter(read, ACCOUNT, 1000.0) is None
+    assert book.enter(write, ACCOUNT, 1000.0) == pytest.approx(SLACK + 0.2)
+    assert book.hold(read, ACCOUNT, 1000.0) == 30.0
+    assert book.wait(read, ACCOUNT, 1000.0) == pytest.approx(SLACK + 0.3)
+
+
+def test_who_enters_takes_a_place_in_every_bucket(read: Method) -> None:
+    slow = Limit(("host",), 1.0, 2)
+    method = replace(read, service=replace(read.service, limits=(*read.service.limits, slow)))
+    book = Book()
+    assert [book.enter(method, ACCOUNT, 1000.0) for _ in range(3)] == pytest.approx([0.0, 0.0, SLACK + 1.0])
+    assert book.free(read, ACCOUNT, 1000.0)[0] == 17.0
+
+
+def test_where_a_turn_of_the_ledger_can_not_tell_nobody_enters(read: Method) -> None:
+    book, limits = Book(), read.service.limits
+    windows = tuple(limit for limit in limits if limit.cost)
+    for several in (windows, (*limits, *windows), ()):
+        assert book.enter(replace(read, service=replace(read.service, limits=several)), ACCOUNT, 1000.0) is None
+    assert Book(kept=False).enter(read, ACCOUNT, 1000.0) == 0.0
+    assert book.free(read, ACCOUNT, 1000.0)[0] == 20.0
+
+
 def test_a_window_is_told_of_again_when_there_is_room_in_it(read: Method) -> None:
     book = Book()
     book.note(read, ACCOUNT, {"cost": {"seconds": 60, "free_at": 1030}}, 1000.0)

@@ -319,9 +319,11 @@ def test_a_list_whose_newest_rows_are_gone_meanwhile_is_read_to_its_end(reader: 
     ("rows_there", "each", "pace", "rate", "batches"),
     [
         (50_000, 5, 0.01, 2.0, 64),  # a list that memory may hold: as fast as the free limit allows
-        (1_000_000, 50, 0.02, 2.0, 66),  # 10,000 rows of pages of three
-        (1_000_000, 50, 60.0, 2.0, 132),  # slow pages: twice as many, and not the 6,001 that would use the limit
-        (1_000_000, 50, 0.02, math.inf, 66),
+        (1_000_000, 50, 0.02, 2.0, 33),  # 5,000 rows of pages of three
+        (1_000_000, 50, 0.6, 2.0, 61),  # slow pages: as many as use the limit
+        (1_000_000, 50, 60.0, 2.0, 132),  # four times as many, and not the 6,001 that would use it
+        (1_000_000, 50, 0.005, math.inf, 35),  # without a limit: as many as a program can take
+        (1_000_000, 1_000, 0.0, math.inf, 2),  # one that is read, and one that comes
     ],
 )
 def test_how_far_a_list_is_read_ahead(
