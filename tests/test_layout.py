@@ -24,7 +24,7 @@ document template query folders node bucket
 spec index dialects ledger
 precheck validation encoding forms compiler
 catalog profiles settings arguments skeleton request response pacing output export
-auth renewal paging batch transport lint
+auth renewal paging batch pool target transport lint
 dispatch flow pack
 sandbox
 plan rows
@@ -33,7 +33,7 @@ cli
 __main__
 """
 HOMES = {
-    "httpx": {"transport"},
+    "httpx": {"target", "transport"},
     "yaml": {"document"},
     "jsonschema": {"validation"},
     "jmespath": {"query"},
