@@ -272,3 +272,22 @@ class Catalog:
     def find(self, words: str, service: str = "") -> list[index.Row]:
         """The methods whose name, summary, params or translation hold every word, the nearest first."""
         return index.search(self.trees, words, service, self.lang)
+
+
+class Methods:
+    """The methods of one service: named, read, searched."""
+
+    def __init__(self, catalog: Catalog, service: str) -> None:
+        self._catalog, self._service = catalog, service
+
+    def names(self) -> list[str]:
+        """Every name, in order."""
+        return self._catalog.names(self._service)
+
+    def get(self, name: str) -> Method:
+        """What a method is. Raises UnknownMethod with the nearest names."""
+        return self._catalog.method(self._service, name)
+
+    def find(self, words: str) -> list[Row]:
+        """The methods whose name, summary or params hold every word, the nearest first."""
+        return self._catalog.find(words, self._service)

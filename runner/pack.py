@@ -8,15 +8,16 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from . import auth, pacing
+from . import auth, pacing, request
 from . import batch as batching
 from .batch import Command
+from .discretion import clear
 from .dispatch import Call, Session, Step, Wait, converse, prepare
 from .errors import InvalidArguments, LimitExceeded, Problem, RunnerError
 from .flow import Begin, Give, Take
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .flow import Flow
     from .response import Reply, Result
@@ -117,13 +118,19 @@ def outcomes(pack: Pack, session: Session) -> Outcomes:
 
 def _sent(pack: Pack, session: Session) -> Outcomes:
     """The outcomes of a pack that is sent once. Raises what the whole met."""
-    result = yield from converse(_whole(pack, session), session)
+    secrets = [text for one in pack.commands for text in request.concealed(one.method, one.values)]
+    try:
+        result = yield from converse(_whole(pack, session), session)
+    except RunnerError as error:
+        auth.veil(error, pack.commands[0].method, session.credentials.values, (), secrets)
+        raise
     if pack.how is None or pack.alone:
         return [result]
     found: list[Outcome] = list(batching.unfold(pack.how, pack.commands, result, halt=pack.halt))
     who, now = session.credentials.values, session.clock()
     for one, outcome in zip(pack.commands, found, strict=True):
         if isinstance(outcome, RunnerError):
+            auth.veil(outcome, one.method, who, (), secrets)
             session.book.refused(one.method, who, outcome, now)
         else:
             session.book.note(one.method, who, outcome.meta, now)
@@ -159,3 +166,12 @@ def _whole(pack: Pack, session: Session) -> Call:
     face = batching.fold(pack.how, [one.shown for one in pack.commands], halt=pack.halt)
     inside = tuple(one.method for one in pack.commands)
     return Call(method, name, values, face=face, harmless=pack.harmless, inside=inside)
+
+
+def shaped(calls: Any, outcomes: Iterable[Outcome]) -> Any:
+    """The outcomes of many calls in the shape in which the calls were given, their errors without any local values."""
+    found = list(outcomes)
+    for one in found:
+        if isinstance(one, RunnerError):
+            clear(one)
+    return dict(zip(calls, found, strict=True)) if hasattr(calls, "items") else found

@@ -19,7 +19,7 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 
 # From the ground up. A module imports from the lines above its own, and from its own line the names to its left.
 ORDER = """
-errors
+errors discretion
 document template query folders node bucket
 spec index dialects ledger
 precheck validation encoding forms compiler
