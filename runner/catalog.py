@@ -288,6 +288,6 @@ class Methods:
         """What a method is. Raises UnknownMethod with the nearest names."""
         return self._catalog.method(self._service, name)
 
-    def find(self, words: str) -> list[Row]:
+    def find(self, words: str) -> list[index.Row]:
         """The methods whose name, summary or params hold every word, the nearest first."""
         return self._catalog.find(words, self._service)
