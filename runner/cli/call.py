@@ -120,6 +120,7 @@ def _ready(  # noqa: PLR0913 - the parts of one line
     open_names: bool,
 ) -> int:
     credentials: Json = {key: secret(key, text, reader.sources) for key, text in given.credentials.items()}
+    as_json = line.get("--output") in {"json", "ndjson"}
     _settle(line, method)
     _demand_way_out(line)
     told = [Problem("warning", option, text) for option, text in given.warnings.items()]
@@ -143,7 +144,8 @@ def _ready(  # noqa: PLR0913 - the parts of one line
     if "," in line.get("--profile") or line.on("--all-profiles"):
         from . import many
 
-        return many.call(line, method, many.names(line, method.service.name, credentials), connect, planned)
+        wanted = many.names(line, method.service.name, credentials)
+        return many.call(line, method, wanted, connect, planned, as_json=as_json)
     with connect(line.get("--profile")) as client:
         plan = planned(client)
         console.warn(plan.warnings)

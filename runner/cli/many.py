@@ -87,17 +87,20 @@ class _Asked:
         return {"result": self.value} if self.error is None else {"error": self.error.as_dict()}
 
 
-def call(
+def call(  # noqa: PLR0913 - the parts of one line
     line: Line,
     method: Method,
     wanted: list[str],
     connect: Callable[[str], Client],
     planned: Callable[[Client], Plan],
+    *,
+    as_json: bool,
 ) -> int:
     """Make the call for every profile, print the answers, and give the exit code.
 
-    `connect` makes the client of a profile, `planned` its checked call. An input that does not fit is refused
-    before anything is sent. Where some fail the code is that of a thing partly done, where all do that of the first.
+    `connect` makes the client of a profile, `planned` its checked call; `as_json` is for errors. An input that does
+    not fit is refused before anything is sent. Where some fail the code is that of a thing partly done, where all
+    do that of the first.
     """
     if "json" not in method.reading.answers:
         raise CallError(f"{method.full_name} answers with no JSON", hint="call one profile after another")
@@ -117,7 +120,7 @@ def call(
         for one in asked:
             if one.client:
                 one.client.close()
-    return _told(line, asked)
+    return _told(asked, as_json=as_json)
 
 
 def _show(line: Line, ready: list[_Asked]) -> None:
@@ -277,10 +280,9 @@ def _write(line: Line, text: str) -> None:
         console.answer(text)
 
 
-def _told(line: Line, asked: list[_Asked]) -> int:
+def _told(asked: list[_Asked], *, as_json: bool) -> int:
     """Say which profiles failed, and give the exit code."""
     failed = [(one.name, one.error) for one in asked if one.error]
-    as_json = line.get("--output") in {"json", "ndjson"}
     codes = [console.fail(error, as_json=as_json, who=name) for name, error in failed]
     if not codes:
         return 0
