@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from . import query, settings, template
 from .errors import CallError, ServiceError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .errors import RunnerError
     from .settings import Credentials
@@ -109,17 +111,25 @@ def _own_host(method: Method, values: Mapping[str, Any]) -> str:
     return ""
 
 
-def veil(error: RunnerError, method: Method, values: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
-    """Mask the secrets of a call in what the server said of it: some servers repeat the whole address."""
+def veil(
+    error: RunnerError,
+    method: Method,
+    values: Mapping[str, Any],
+    kept: Iterable[str],
+    more: Iterable[str] = (),
+) -> None:
+    """Mask the secrets of a call in what the server said of it: some servers repeat the whole address.
+
+    `kept` are the names in `values` that are secret beside those of the service, `more` other secrets.
+    """
     names = {*method.service.secrets(), *kept}
-    secrets = [str(values[name]) for name in names if len(str(values.get(name, ""))) >= SHORTEST]
-    spelt = sorted({form for one in secrets for form in (one, quote(one, safe=""))}, key=len, reverse=True)
+    secrets = [one for one in (*(str(values.get(name, "")) for name in names), *more) if len(one) >= SHORTEST]
+    forms = sorted({form for one in secrets for form in _spelt(one)}, key=len, reverse=True)
+    found = re.compile("|".join(map(re.escape, forms)) or r"(?!)", re.IGNORECASE)
 
     def masked(value: Any) -> Any:
         if isinstance(value, str):
-            for one in spelt:
-                value = value.replace(one, "***")
-            return value
+            return _cut(found.sub("***", value), forms)
         if isinstance(value, dict):
             return {masked(key): masked(item) for key, item in value.items()}
         return [masked(item) for item in value] if isinstance(value, list) else value
@@ -127,7 +137,27 @@ def veil(error: RunnerError, method: Method, values: Mapping[str, Any], kept: Ma
     error.message, error.hint = masked(error.message), masked(error.hint)
     error.args = tuple(masked(list(error.args)))
     if isinstance(error, ServiceError):
-        error.details = masked(error.details)
+        error.details, error.code = masked(error.details), masked(error.code)
+
+
+def _spelt(secret: str) -> set[str]:
+    """A secret as addresses, JSON and pages write it."""
+    from html import escape
+
+    texts = {secret, " ".join(secret.split())}
+    texts |= {json.dumps(one)[1:-1] for one in texts} | {escape(one) for one in texts}
+    return {form for one in texts for form in (one, one.replace("/", r"\/"), quote(one, safe=""), quote_plus(one))}
+
+
+def _cut(text: str, forms: Iterable[str]) -> str:
+    """A text that was cut short without the beginning of a secret at its end."""
+    if not text.endswith("…"):
+        return text
+    for form in forms:
+        for length in range(len(form) - 1, SHORTEST - 1, -1):
+            if text[:-1].lower().endswith(form[:length].lower()):
+                return f"{text[: -1 - length]}***…"
+    return text
 
 
 @lru_cache(maxsize=64)

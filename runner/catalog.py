@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from . import __version__, dialects, index
 from .errors import SpecError, UnknownMethod, nearest
@@ -32,6 +33,19 @@ def trees(roots: Sequence[str], near: str = "") -> list[index.Tree]:
     return found
 
 
+_shared: WeakValueDictionary[tuple[str, ...], Catalog] = WeakValueDictionary()
+
+
+def shared(methods: str | None = None) -> Catalog:
+    """The catalogue that the clients of this process have in common, for as long as no file of it changes."""
+    roots = search_path(methods)
+    key = (folder("cache"), *roots, os.path.realpath("methods"))
+    found = _shared.get(key)
+    if found is None or not found.current():
+        found = _shared[key] = Catalog(methods)
+    return found
+
+
 class Catalog:
     """All methods of a search path. The first folder that has a name wins.
 
@@ -46,6 +60,7 @@ class Catalog:
         self._trees = trees(self._roots, near)
         self._services: dict[tuple[str, str], Service] = {}
         self._methods: dict[tuple[str, str], Method] = {}
+        self._stamps: dict[str, tuple[int, int]] = {}
 
     @property
     def trees(self) -> list[index.Tree]:
@@ -54,6 +69,12 @@ class Catalog:
             self._near = ""
             self._trees = trees(self._roots)
         return self._trees
+
+    def current(self) -> bool:
+        """Whether the folders, what all methods rely on, and the methods that were read are as they were."""
+        return all(tree.current() for tree in self._trees) and all(
+            index.stamp(file) == seen for file, seen in [*self._stamps.items()]
+        )
 
     def services(self) -> dict[str, str]:
         """The name and the title of every service."""
@@ -199,6 +220,7 @@ class Catalog:
         self._demand_whole(service, row.name, tree)
         data = json.loads(tree.text(row.offset, row.length))
         origin = os.path.join(tree.root, row.file)
+        self._stamps[origin] = (row.time, row.size)
         data = self._overlaid(service, row.name, data)
         return Method.read(
             data,
@@ -250,3 +272,22 @@ class Catalog:
     def find(self, words: str, service: str = "") -> list[index.Row]:
         """The methods whose name, summary, params or translation hold every word, the nearest first."""
         return index.search(self.trees, words, service, self.lang)
+
+
+class Methods:
+    """The methods of one service: named, read, searched."""
+
+    def __init__(self, catalog: Catalog, service: str) -> None:
+        self._catalog, self._service = catalog, service
+
+    def names(self) -> list[str]:
+        """Every name, in order."""
+        return self._catalog.names(self._service)
+
+    def get(self, name: str) -> Method:
+        """What a method is. Raises UnknownMethod with the nearest names."""
+        return self._catalog.method(self._service, name)
+
+    def find(self, words: str) -> list[index.Row]:
+        """The methods whose name, summary or params hold every word, the nearest first."""
+        return self._catalog.find(words, self._service)

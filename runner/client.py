@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from . import flow
 from . import pack as packing
 from . import rows as reading
+from .catalog import Methods
+from .discretion import discreet, discreet_async, discretion
 from .dispatch import Keep, Send, Step, Wait, converse, prepare
 from .errors import Problem, RunnerError, TransportError
 from .plan import Plan, Planner
@@ -34,33 +36,12 @@ if TYPE_CHECKING:
     from .bulk import Job, Told
     from .catalog import Catalog
     from .flow import Flow
-    from .index import Row
     from .pack import Outcome
     from .plan import Calls
     from .request import Request
     from .response import Reply, Result
-    from .spec import Method
 
     Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]] | None
-
-
-class Methods:
-    """The methods of one service: named, read, searched."""
-
-    def __init__(self, catalog: Catalog, service: str) -> None:
-        self._catalog, self._service = catalog, service
-
-    def names(self) -> list[str]:
-        """Every name, in order."""
-        return self._catalog.names(self._service)
-
-    def get(self, name: str) -> Method:
-        """What a method is. Raises UnknownMethod with the nearest names."""
-        return self._catalog.method(self._service, name)
-
-    def find(self, words: str) -> list[Row]:
-        """The methods whose name, summary or params hold every word, the nearest first."""
-        return self._catalog.find(words, self._service)
 
 
 class Watch(Protocol):
@@ -96,6 +77,7 @@ class Client:
     renewed, before they are used; the async client's may be a coroutine function.
     """
 
+    @discreet
     def __init__(  # noqa: PLR0913
         self,
         service: str,
@@ -153,20 +135,24 @@ class Client:
         """The methods of the service."""
         return Methods(self._planner.catalog, self._planner.service.name)
 
+    @discreet
     def check(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> list[Problem]:
         """Every misfit of an input, errors first. Nothing is sent."""
         return self._planner.problems(name, params, more)
 
+    @discreet
     def prepare(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Request:
         """The request that a call would send. Nothing is sent. Raises InvalidArguments as the call would."""
         return prepare(self.plan(name, params, more).call, self._planner.session)
 
+    @discreet
     def plan(
         self, name: str, params: Mapping[str, Any] | None, more: Mapping[str, Any], *, unknown: bool = False
     ) -> Plan:
         """The checked call with its warnings: what the command line shows before it sends."""
         return self._planner.plan(name, params, more, unknown=unknown)
 
+    @discreet
     def request(self, plan: Plan) -> Request:
         """The request of a planned call. Nothing is sent."""
         return prepare(plan.call, self._planner.session)
@@ -176,6 +162,7 @@ class Client:
         """What the sandbox has to say of itself, such as that it could not write its file."""
         return str(self._planner.served.note) if self._planner.served else ""
 
+    @discreet
     def call(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Result:
         """Call a method. Its result holds `value`, `meta` and `raw`, the whole answer.
 
@@ -184,11 +171,13 @@ class Client:
         """
         return self.run(self.plan(name, params, more))
 
+    @discreet
     def run(self, plan: Plan) -> Result:
         """Send a planned call."""
         result: Result = self._drive(converse(plan.call, self._planner.session))
         return result
 
+    @discreet
     def iterate(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Iterator[Any]:
         """The rows of all pages of a list, in order. The first page is asked for with the first row.
 
@@ -200,13 +189,14 @@ class Client:
     def rows(self, plan: Plan, limit: int | None = None) -> Generator[Any, None, None]:
         """The rows of a planned call; `limit` is how many are wanted, where that is known."""
         given = self._flow(reading.read(plan.call, self._planner.session, limit, self._counted))
-        with closing(given):
+        with discretion(), closing(given):
             yield from islice(given, limit)
 
     def _counted(self, total: int | None) -> None:
         if self.watch:
             self.watch.counted(total)
 
+    @discreet
     def batch(self, calls: Calls, *, halt: bool = False) -> Any:
         """Many calls in as few requests as the service allows: a mapping or a sequence of (name, params).
 
@@ -215,7 +205,7 @@ class Client:
         not fit.
         """
         packs = self._planner.packs(calls, halt=halt)
-        return _shaped(calls, self._flow(packing.flow(packs, self._planner.session, halt=halt)))
+        return packing.shaped(calls, self._flow(packing.flow(packs, self._planner.session, halt=halt)))
 
     def bulk(self, name: str, rows: Iterable[Mapping[str, Any]] | None, /, **how: Any) -> Iterator[Outcome]:
         """One outcome a row, in order: a Result, or the error that it met. Rows come from any iterable.
@@ -296,13 +286,10 @@ class Client:
         return reply
 
 
-def _shaped(calls: Any, found: Iterable[Outcome]) -> Any:
-    return dict(zip(calls, found, strict=True)) if hasattr(calls, "items") else list(found)
-
-
 class AsyncClient:
     """The same as `Client`, with `await` and `async for`. It stays on the event loop that first used it."""
 
+    @discreet
     def __init__(  # noqa: PLR0913
         self,
         service: str,
@@ -362,14 +349,17 @@ class AsyncClient:
         """The methods of the service."""
         return Methods(self._planner.catalog, self._planner.service.name)
 
+    @discreet
     def check(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> list[Problem]:
         """As `Client.check`: nothing is sent, so nothing is awaited."""
         return self._planner.problems(name, params, more)
 
+    @discreet
     def prepare(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Request:
         """As `Client.prepare`: nothing is sent, so nothing is awaited."""
         return prepare(self._planner.plan(name, params, more).call, self._planner.session)
 
+    @discreet_async
     async def call(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Result:
         """As `Client.call`."""
         plan = self._planner.plan(name, params, more)
@@ -378,16 +368,19 @@ class AsyncClient:
 
     async def iterate(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> AsyncIterator[Any]:
         """As `Client.iterate`."""
-        call = self._planner.plan(name, params, more).call
-        async with aclosing(self._flow(reading.read(call, self._planner.session))) as given:
-            async for row in given:
-                yield row
+        with discretion():
+            call = self._planner.plan(name, params, more).call
+            del params, more  # what was given may hold a secret
+            async with aclosing(self._flow(reading.read(call, self._planner.session))) as given:
+                async for row in given:
+                    yield row
 
+    @discreet_async
     async def batch(self, calls: Calls, *, halt: bool = False) -> Any:
         """As `Client.batch`."""
         packs = self._planner.packs(calls, halt=halt)
         given = self._flow(packing.flow(packs, self._planner.session, halt=halt))
-        return _shaped(calls, [one async for one in given])
+        return packing.shaped(calls, [one async for one in given])
 
     def bulk(self, name: str, rows: Rows, /, **how: Any) -> AsyncIterator[Outcome]:
         """As `Client.bulk`. The rows may come from an async iterable as well."""

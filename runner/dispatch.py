@@ -138,7 +138,8 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
             return _read(method, reply, session)
         except (ServiceError, TransportError) as error:
             error.method = error.method or method.full_name
-            auth.veil(error, method, {**known, **kept}, kept)
+            more = [*request.concealed(method, call.values), *request.worn(made)]
+            auth.veil(error, method, {**known, **kept}, kept, more)
             if renewal.needed(error, scheme, known) and not renewed:
                 renewed = True
                 yield from _renew(call, scheme, session, known)

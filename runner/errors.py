@@ -152,6 +152,10 @@ class ServiceError(RunnerError):
         """The service's own code."""
         return self._code
 
+    @code.setter
+    def code(self, code: str) -> None:
+        self._code = code
+
     def as_dict(self) -> dict[str, object]:
         """The error as JSON shows it, with status and details."""
         more = {"status": self.status} | ({"details": self.details} if self.details is not None else {})

@@ -15,7 +15,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
-from weakref import finalize
+from weakref import WeakValueDictionary, finalize
 
 from .bucket import JUMP, MAKING, OPERATIONS, READING, SHARE, UNKNOWN
 from .errors import CallError, RunnerWarning
@@ -73,9 +73,23 @@ def choose(where: str | None) -> Ledger:
     if place == "memory":
         return Memory()
     if place.startswith(("redis://", "rediss://", "unix://")):
-        return Lasting(Redis(place), f"the Redis at {urlsplit(place).hostname or 'this machine'}")
+        return _shared(
+            place, lambda: Lasting(Redis(place), f"the Redis at {urlsplit(place).hostname or 'this machine'}")
+        )
     path = os.path.expanduser(place) if place else os.path.join(folder("state"), FILE)
-    return Lasting(File(path, ours=not place), path)
+    return _shared(os.path.abspath(path), lambda: Lasting(File(path, ours=not place), path))
+
+
+_ledgers: WeakValueDictionary[str, Lasting] = WeakValueDictionary()
+
+
+def _shared(place: str, make: Callable[[], Lasting]) -> Lasting:
+    """The ledger of a place, one for all clients of this process: a thousand of them open one file."""
+    found = _ledgers.get(place)
+    if found is None:
+        found = _ledgers[place] = make()
+    found.users += 1
+    return found
 
 
 class Memory:
@@ -106,6 +120,7 @@ class Lasting:
         self._ledger, self._spare, self._name, self._clock = ledger, Memory(), name, clock
         self._again = float("-inf")
         self._told = False
+        self.users = 0
 
     def turn(self, key: bytes, operation: str, now: float, *numbers: float, unless: bytes = b"") -> float:
         """As `Ledger.turn`."""
@@ -123,8 +138,10 @@ class Lasting:
             return answer
 
     def close(self) -> None:
-        """Let go of what is open."""
-        self._ledger.close()
+        """Let go of what is open, when nobody else uses it; whoever does has it opened again."""
+        self.users -= 1
+        if self.users <= 0:
+            self._ledger.close()
 
 
 class File:

@@ -92,6 +92,19 @@ def veiled(value: Any, node: Any, defs: Mapping[str, Any]) -> Any:
     return value
 
 
+def concealed(value: Any, node: Any, defs: Mapping[str, Any]) -> Iterator[str]:
+    """The secrets in a value, as text: those in whose place `veiled` puts `***`."""
+    block = resolved(node, defs)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from concealed(item, block if block.get("writeOnly") else child(block, key, defs), defs)
+    elif isinstance(value, list):
+        for item in value:
+            yield from concealed(item, block if block.get("writeOnly") else block.get("items"), defs)
+    elif block.get("writeOnly"):
+        yield str(value)
+
+
 def is_map(coder: Any) -> bool:
     """Whether an encoder is a map of values, and not the shape of a file."""
     return isinstance(coder, dict) and not any("{base64}" in str(part) for part in coder.values())

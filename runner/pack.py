@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from . import auth, pacing
 from . import batch as batching
+from . import request as requests
 from .batch import Command
+from .discretion import clear
 from .dispatch import Call, Session, Step, Wait, converse, prepare
 from .errors import InvalidArguments, LimitExceeded, NotReached, Problem, RunnerError
 from .flow import Begin, Give, Take
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .flow import Flow
     from .request import Request
@@ -130,13 +132,19 @@ def _met(pack: Pack, session: Session) -> Generator[Step, Reply | None, tuple[li
 
 def _sent(pack: Pack, session: Session) -> Outcomes:
     """The outcomes of a pack that is sent once. Raises what the whole met."""
-    result = yield from converse(_whole(pack, session), session)
+    secrets = [text for one in pack.commands for text in requests.concealed(one.method, one.values)]
+    try:
+        result = yield from converse(_whole(pack, session), session)
+    except RunnerError as error:
+        auth.veil(error, pack.commands[0].method, session.credentials.values, (), secrets)
+        raise
     if pack.how is None or pack.alone:
         return [result]
     found: list[Outcome] = list(batching.unfold(pack.how, pack.commands, result, halt=pack.halt))
     who, now = session.credentials.values, session.clock()
     for one, outcome in zip(pack.commands, found, strict=True):
         if isinstance(outcome, RunnerError):
+            auth.veil(outcome, one.method, who, (), secrets)
             session.book.refused(one.method, who, outcome, now)
         else:
             session.book.note(one.method, who, outcome.meta, now)
@@ -180,3 +188,12 @@ def _whole(pack: Pack, session: Session) -> Call:
         return batching.fold(how, [one.shown for one in pack.commands], halt=pack.halt)
 
     return Call(method, name, values, face=face, harmless=pack.harmless, inside=inside)
+
+
+def shaped(calls: Any, outcomes: Iterable[Outcome]) -> Any:
+    """The outcomes of many calls in the shape in which the calls were given, their errors without any local values."""
+    found = list(outcomes)
+    for one in found:
+        if isinstance(one, RunnerError):
+            clear(one)
+    return dict(zip(calls, found, strict=True)) if hasattr(calls, "items") else found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import encoding, ledger, pacing, profiles, renewal, validation
 from . import pack as packing
 from . import settings as accounts
-from .catalog import Catalog
+from .catalog import Catalog, shared
 from .dispatch import Call, Session
 from .errors import CallError, InvalidArguments, Problem
 from .pack import Pack
@@ -54,7 +54,7 @@ class Planner:
         saver: renewal.Saver | None,
         given: Mapping[str, Any],
     ) -> None:
-        self.catalog = methods if isinstance(methods, Catalog) else Catalog(methods)
+        self.catalog = methods if isinstance(methods, Catalog) else shared(methods)
         self.service = self.catalog.service(service)
         self.check_input = check
         self.served: Any = None

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 from . import encoding, template
 from .encoding import File
 from .errors import CallError, ServiceError, SpecError
+from .node import concealed as concealed_in
 from .node import veiled
 
 if TYPE_CHECKING:
@@ -119,6 +120,22 @@ def hidden(method: Method, values: Mapping[str, Any]) -> Json:
     return {
         name: veiled(value, param.schema, defs) if (param := params[name]) else value for name, value in values.items()
     }
+
+
+def concealed(method: Method, values: Mapping[str, Any]) -> list[str]:
+    """The secrets among the values of a call, as text."""
+    defs = method.schema.get("$defs", {})
+    params = {name: method.param(method.canonical(name)) for name in values}
+    found = (concealed_in(values[name], param.schema, defs) for name, param in params.items() if param)
+    return [one for texts in found for one in texts]
+
+
+def worn(made: Request) -> list[str]:
+    """The values of a request's headers that are not shown: a name and a password are one word there."""
+    face = made.shown.headers
+    return [
+        word for name, value in made.headers.items() if value != face.get(name) for word in (value, value.split()[-1])
+    ]
 
 
 class _Places:

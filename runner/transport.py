@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 import threading
 import time
-from base64 import b64encode
 from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from socket import gaierror
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from weakref import finalize
 
 import httpx
 
-from . import __version__
+from . import pool
 from .errors import CallError, TransportError
 from .response import Reply
+from .target import AGENT, Target, alike
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
+    from .pool import Pool
     from .request import Request
 
-AGENT = f"declarest/{__version__}"
 MOST_CONNECTIONS = 100
 MOST_TARGETS = 256
-# A server may close a kept connection at the very moment when a request leaves on it. Nobody can tell that from a
-# server that took the request and died, so the outcome is unknown, and a write is not repeated. The library looks
-# whether a kept connection was closed before it uses it, and one that was idle for this many seconds is not used.
-KEPT = 5.0
-_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
-_USUAL = {
-    "accept": ("Accept", "*/*"),
-    "accept-encoding": ("Accept-Encoding", "gzip, deflate"),
-    "connection": ("Connection", "keep-alive"),
-    "user-agent": ("User-Agent", AGENT),
-}
 _sending: ContextVar[bool] = ContextVar("sending", default=False)
 
 
@@ -61,37 +50,47 @@ class Transport:
     addresses. Only where a proxy stands in the way is it used, since it knows which hosts the proxy is for.
 
     Each connection is a pool of the library by itself, since a pool's work for one request grows with the square
-    of its connections: with a hundred it takes twenty times as long as the request. The one used last is used next.
+    of its connections: with a hundred it takes twenty times as long as the request. The one used last is used next,
+    by whichever transport of this process wants one that leads there.
     """
 
     def __init__(self, *, timeout: float = 60.0, inner: httpx.BaseTransport | None = None) -> None:
         self.timeout = timeout
         self._inner = inner
-        self._opened: set[httpx.BaseTransport | httpx.Client] = set()
-        self._idle: dict[str, list[httpx.BaseTransport | httpx.Client]] = {}
-        self._lock = threading.Lock()
+        self._target = lru_cache(MOST_TARGETS)(Target.read)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Take part in the connections of this process. Those of the one that it was forked from are not its own."""
+        self._process, self._mark = os.getpid(), object()
+        self._pool: Pool[httpx.BaseTransport | httpx.Client] = pool.shared(*alike())
+        self._busy: set[httpx.BaseTransport | httpx.Client] = set()
         self._turns = threading.BoundedSemaphore(MOST_CONNECTIONS)
-        self._target = lru_cache(MOST_TARGETS)(_Target.read)
+        finalize(self, _forgotten, self._pool, self._mark, self._process).atexit = False
 
-    @cached_property
-    def _trusted(self) -> ssl.SSLContext:
-        """The certificates that are trusted, which take longer to load than a call on this machine."""
-        return httpx.create_ssl_context()
-
-    def _taken(self, target: _Target) -> httpx.BaseTransport | httpx.Client:
+    def _taken(self, target: Target) -> httpx.BaseTransport | httpx.Client:
         """A connection for one request, the one that was given back last, or a new one."""
-        with self._lock:
-            idle = self._idle.setdefault(target.origin, [])
-            if idle:
-                return idle.pop()
+        way = self._inner or self._pool.take(target.origin, self._mark)
+        if way is None:
             with _surroundings():
                 made = httpx.Client if target.has_proxy() else httpx.HTTPTransport
-                way = self._inner or made(**target.options(lambda: self._trusted))
-            self._opened.add(way)
-            return way
+                way = made(**target.options(self._pool))
+        self._busy.add(way)
+        return way
+
+    def _given(self, target: Target, way: httpx.BaseTransport | httpx.Client) -> None:
+        """Give a connection back, unless it was closed meanwhile."""
+        if way is self._inner:
+            return
+        mine = way in self._busy
+        self._busy.discard(way)
+        for one in self._pool.give(target.origin, way) if mine else [way]:
+            one.close()
 
     def send(self, request: Request, largest: int) -> Reply:
         """The reply to a request, at most `largest` bytes long. Raises TransportError, never httpx's own."""
+        if self._process != os.getpid():
+            self._settle()
         mark = _sending.set(True)
         try:
             target = self._target(request.url)
@@ -101,7 +100,7 @@ class Transport:
                 try:
                     return self._exchanged(request, way, made, largest)
                 finally:
-                    self._idle.setdefault(target.origin, []).append(way)  # it may have been closed meanwhile
+                    self._given(target, way)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(request, error) from None
         finally:
@@ -121,40 +120,46 @@ class Transport:
             return Reply(response.status_code, headers, bytes(body))
 
     def close(self) -> None:
-        """Close the connections."""
-        opened, self._opened, self._idle = self._opened, set(), {}
-        for way in opened:
-            way.close()
+        """Close the connections that are in use here, and with the last transport of this process the others."""
+        if self._process == os.getpid():
+            busy, self._busy = self._busy, set()
+            for way in [*busy, *self._pool.leave(self._mark)]:
+                way.close()
 
 
 class AsyncTransport:
     """The same for async callers, who stay on one event loop."""
 
     def __init__(self, *, timeout: float = 60.0, inner: httpx.AsyncBaseTransport | None = None) -> None:
-        from asyncio import Semaphore  # a call that is not async does without
+        from asyncio import Semaphore, get_running_loop  # a call that is not async does without
 
         self.timeout = timeout
         self._inner = inner
-        self._opened: set[httpx.AsyncBaseTransport | httpx.AsyncClient] = set()
-        self._idle: dict[str, list[httpx.AsyncBaseTransport | httpx.AsyncClient]] = {}
+        self._mark = object()
+        self._pool: Pool[httpx.AsyncBaseTransport | httpx.AsyncClient] = pool.shared(*alike(), loop=get_running_loop())
+        self._busy: set[httpx.AsyncBaseTransport | httpx.AsyncClient] = set()
         self._turns = Semaphore(MOST_CONNECTIONS)
-        self._target = lru_cache(MOST_TARGETS)(_Target.read)
+        self._target = lru_cache(MOST_TARGETS)(Target.read)
+        finalize(self, self._pool.users.discard, self._mark).atexit = False
 
-    @cached_property
-    def _trusted(self) -> ssl.SSLContext:
-        """As `Transport._trusted`."""
-        return httpx.create_ssl_context()
-
-    def _taken(self, target: _Target) -> httpx.AsyncBaseTransport | httpx.AsyncClient:
+    def _taken(self, target: Target) -> httpx.AsyncBaseTransport | httpx.AsyncClient:
         """As `Transport._taken`."""
-        idle = self._idle.setdefault(target.origin, [])
-        if idle:
-            return idle.pop()
-        with _surroundings():
-            made = httpx.AsyncClient if target.has_proxy() else httpx.AsyncHTTPTransport
-            way = self._inner or made(**target.options(lambda: self._trusted))
-        self._opened.add(way)
+        way = self._inner or self._pool.take(target.origin, self._mark)
+        if way is None:
+            with _surroundings():
+                made = httpx.AsyncClient if target.has_proxy() else httpx.AsyncHTTPTransport
+                way = made(**target.options(self._pool))
+        self._busy.add(way)
         return way
+
+    async def _given(self, target: Target, way: httpx.AsyncBaseTransport | httpx.AsyncClient) -> None:
+        """As `Transport._given`."""
+        if way is self._inner:
+            return
+        mine = way in self._busy
+        self._busy.discard(way)
+        for one in self._pool.give(target.origin, way) if mine else [way]:
+            await one.aclose()
 
     async def send(self, request: Request, largest: int) -> Reply:
         """As `Transport.send`."""
@@ -167,7 +172,7 @@ class AsyncTransport:
                 try:
                     return await self._exchanged(request, way, made, largest)
                 finally:
-                    self._idle.setdefault(target.origin, []).append(way)  # it may have been closed meanwhile
+                    await self._given(target, way)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(request, error) from None
         finally:
@@ -187,42 +192,16 @@ class AsyncTransport:
             return Reply(response.status_code, headers, bytes(body))
 
     async def close(self) -> None:
-        """Close the connections."""
-        opened, self._opened, self._idle = self._opened, set(), {}
-        for way in opened:
+        """As `Transport.close`, for the transports of the event loop."""
+        busy, self._busy = self._busy, set()
+        for way in [*busy, *self._pool.leave(self._mark)]:
             await way.aclose()
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where a request goes: its way (https, http or this machine), its address, the headers that follow from it."""
-
-    kind: str
-    origin: str
-    url: httpx.URL
-    headers: dict[str, tuple[str, str]]
-
-    @classmethod
-    def read(cls, text: str) -> _Target:
-        """The target of an address. Raises httpx.InvalidURL."""
-        url = httpx.URL(text)
-        host = url.netloc.decode()
-        headers = {"host": ("Host", host), **_USUAL}
-        if url.userinfo:
-            pair = f"{url.username}:{url.password}".encode()
-            headers["authorization"] = ("Authorization", f"Basic {b64encode(pair).decode()}")
-        near = url.host in {"127.0.0.1", "::1", "localhost"}
-        kind = "https" if url.scheme == "https" else "local" if near else "http"
-        return cls(kind, f"{url.scheme}://{host}", url, headers)
-
-    def has_proxy(self) -> bool:
-        """Whether the environment names a proxy. None stands between this machine and itself."""
-        return self.kind != "local" and any(map(getproxies().get, ("http", "https", "all")))
-
-    def options(self, trusted: Callable[[], ssl.SSLContext]) -> dict[str, Any]:
-        """What a connection is made with. An address without TLS has nothing to verify, so nothing is loaded for it."""
-        verify = trusted() if self.kind == "https" else False
-        return {"verify": verify, "trust_env": self.kind != "local", "limits": _LIMITS}
+def _forgotten(shared: Pool[Any], mark: object, process: int) -> None:
+    """A transport that nobody closed has gone."""
+    for way in shared.leave(mark) if process == os.getpid() else ():
+        way.close()
 
 
 @contextmanager
@@ -236,7 +215,7 @@ def _surroundings() -> Iterator[None]:
         raise CallError(message, hint="look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR") from None
 
 
-def _made(request: Request, target: _Target, timeout: float) -> httpx.Request:
+def _made(request: Request, target: Target, timeout: float) -> httpx.Request:
     """The request as the library has it. Its own headers take the place of the usual ones, letter case apart."""
     headers = target.headers | {name.lower(): (name, value) for name, value in request.headers.items()}
     body = request.body or b""

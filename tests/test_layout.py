@@ -19,13 +19,13 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 
 # From the ground up. A module imports from the lines above its own, and from its own line the names to its left.
 ORDER = """
-errors
+errors discretion
 document template query folders node bucket draft
 spec index dialects ledger
 precheck validation encoding forms compiler
 catalog profiles settings arguments skeleton request response pacing output export
 journal table columns
-auth renewal paging batch transport lint
+auth renewal paging batch pool target transport lint
 dispatch flow pack
 sandbox
 plan rows
@@ -35,7 +35,7 @@ cli
 __main__
 """
 HOMES = {
-    "httpx": {"transport"},
+    "httpx": {"target", "transport"},
     "yaml": {"document"},
     "jsonschema": {"validation"},
     "jmespath": {"query"},

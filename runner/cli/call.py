@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from os.path import expanduser
 from typing import TYPE_CHECKING, Any
 
@@ -119,21 +120,35 @@ def _ready(  # noqa: PLR0913 - the parts of one line
     open_names: bool,
 ) -> int:
     credentials: Json = {key: secret(key, text, reader.sources) for key, text in given.credentials.items()}
+    as_json = line.get("--output") in {"json", "ndjson"}
     _settle(line, method)
     _demand_way_out(line)
-    with Client(
-        method.service.name,
-        profile=line.get("--profile") or None,
-        sandbox=(line.get("--state") or True) if line.on("--sandbox") else False,
-        methods=catalog,
-        timeout=line.number("--timeout", 60.0),
-        check=not line.on("--no-check"),
-        insecure=line.on("--insecure"),
-        **({} if line.on("--sandbox") else credentials),
-    ) as client:
+    told = [Problem("warning", option, text) for option, text in given.warnings.items()]
+
+    def connect(profile: str) -> Client:
+        return Client(
+            method.service.name,
+            profile=profile or None,
+            sandbox=(line.get("--state") or True) if line.on("--sandbox") else False,
+            methods=catalog,
+            timeout=line.number("--timeout", 60.0),
+            check=not line.on("--no-check"),
+            insecure=line.on("--insecure"),
+            **({} if line.on("--sandbox") else credentials),
+        )
+
+    def planned(client: Client) -> Plan:
         plan = _planned(client, spelt, values, reader, unknown=open_names)
-        told = [Problem("warning", option, text) for option, text in given.warnings.items()]
-        console.warn([*told, *plan.warnings, *(_strangers(method, values) if open_names else ())])
+        return replace(plan, warnings=(*told, *plan.warnings, *(_strangers(method, values) if open_names else ())))
+
+    if "," in line.get("--profile") or line.on("--all-profiles"):
+        from . import many
+
+        wanted = many.names(line, method.service.name, credentials)
+        return many.call(line, method, wanted, connect, planned, as_json=as_json)
+    with connect(line.get("--profile")) as client:
+        plan = planned(client)
+        console.warn(plan.warnings)
         if line.on("--dry-run") or line.on("--curl"):
             return _show(line, client, plan)
         client.watch = watch = Watch(verbose=line.on("--verbose"), quiet=line.on("--quiet"))
@@ -229,14 +244,15 @@ class Watch:
     What it says takes the place of the line of progress, where there is one.
     """
 
-    def __init__(self, *, verbose: bool, quiet: bool = False) -> None:
+    def __init__(self, *, verbose: bool, quiet: bool = False, who: str = "") -> None:
         self._verbose, self._quiet, self._began = verbose, quiet, 0.0
+        self._who = f"{who}: " if who else ""
         self.progress: Progress | None = None
 
     def _note(self, text: str) -> None:
         if self.progress:
             self.progress.clear()
-        console.note(text)
+        console.note(f"{self._who}{text}")
 
     def counted(self, total: int | None) -> None:
         """The first page tells how many rows there are, where that is known."""

@@ -91,12 +91,12 @@ def plain(text: str) -> str:
     return _STEERING.sub("\ufffd", text)
 
 
-def fail(error: RunnerError, *, as_json: bool = False) -> int:
-    """Show an error, and give its exit code."""
+def fail(error: RunnerError, *, as_json: bool = False, who: str = "") -> int:
+    """Show an error, and give its exit code. `who` is the profile that met it, where there are several."""
     if as_json:
-        say(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
+        say(json.dumps({**({"profile": who} if who else {}), "error": error.as_dict()}, ensure_ascii=False))
         return error.exit_code
-    head = _painted(_RED, "error:")
+    head = f"{who}: {_painted(_RED, 'error:')}" if who else _painted(_RED, "error:")
     if isinstance(error, InvalidArguments):
         say(f"{head} nothing was sent, {error.method or 'the call'} does not take this:")
         for problem in error.problems:

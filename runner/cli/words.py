@@ -24,6 +24,7 @@ SWITCHES = {
     "--dry-run": "show the request as JSON, secrets masked, and send nothing",
     "--curl": "show the request as a curl command, and send nothing",
     "--show-secrets": "with --curl: do not mask secrets",
+    "--all-profiles": "make the call for every saved connection of the service at once",
     "--raw": "print the whole answer, not only its value",
     "--all": "read all pages of a list",
     "--labels": "of rows: after STAGE_ID show STAGE_ID_label, the name behind its value, where the method tells of one",
@@ -35,7 +36,7 @@ SWITCHES = {
     "--help": "this text",
 }
 VALUES = {
-    "--profile": "NAME: the saved connection to use",
+    "--profile": "NAME: the saved connection to use; NAME,NAME,… makes one call for each of them",
     "--params": "JSON, @file or -: the whole input",
     "--output": f"{'|'.join((*FORMS, *FILES))}: the form of the answer",
     "--query": "JMESPATH: the part of the answer to print; with --all it waits for all rows",

@@ -1,0 +1,82 @@
+"""Where requests go, and what the connections that lead there are made with. It is told apart from sending them."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
+
+import httpx
+
+from . import __version__
+from .index import stamp
+from .pool import KEPT
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .pool import Pool
+
+AGENT = f"declarest/{__version__}"
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
+_USUAL = {
+    "accept": ("Accept", "*/*"),
+    "accept-encoding": ("Accept-Encoding", "gzip, deflate"),
+    "connection": ("Connection", "keep-alive"),
+    "user-agent": ("User-Agent", AGENT),
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Target:
+    """Where a request goes: its way (https, http or this machine), its address, the headers that follow from it."""
+
+    kind: str
+    origin: str
+    url: httpx.URL
+    headers: dict[str, tuple[str, str]]
+
+    @classmethod
+    def read(cls, text: str) -> Target:
+        """The target of an address. Raises httpx.InvalidURL."""
+        url = httpx.URL(text)
+        host = url.netloc.decode()
+        headers = {"host": ("Host", host), **_USUAL}
+        if url.userinfo:
+            pair = f"{url.username}:{url.password}".encode()
+            headers["authorization"] = ("Authorization", f"Basic {b64encode(pair).decode()}")
+        near = url.host in {"127.0.0.1", "::1", "localhost"}
+        kind = "https" if url.scheme == "https" else "local" if near else "http"
+        return cls(kind, f"{url.scheme}://{host}", url, headers)
+
+    def has_proxy(self) -> bool:
+        """Whether the environment names a proxy. None stands between this machine and itself."""
+        return self.kind != "local" and any(map(getproxies().get, ("http", "https", "all")))
+
+    def options(self, shared: Pool[Any]) -> dict[str, Any]:
+        """What a connection is made with. An address without TLS has nothing to verify, so nothing is loaded for it."""
+        verify = _trusted(shared) if self.kind == "https" else False
+        options = {"verify": verify, "trust_env": self.kind != "local", "limits": _LIMITS}
+        return options | ({"cookies": _no_cookies()} if self.has_proxy() else {})
+
+
+def alike() -> tuple[Any, ...]:
+    """What makes connections alike, so that they may be shared: the same proxies, and the same trust."""
+    trust = [(place, stamp(place)) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if (place := os.environ.get(name))]
+    return *trust, *sorted(getproxies().items())
+
+
+def _trusted(shared: Pool[Any]) -> ssl.SSLContext:
+    """The certificates that are trusted, which take longer to load than a call on this machine."""
+    with shared.lock:
+        if shared.trusted is None:
+            shared.trusted = httpx.create_ssl_context()
+        return shared.trusted
+
+
+def _no_cookies() -> CookieJar:
+    """A jar that stays empty: what a server says to one account is not for the next one on the same connection."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
