@@ -21,7 +21,7 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 ORDER = """
 errors discretion
 document template query folders node bucket draft
-spec index dialects ledger
+spec index dialects remote ledger
 precheck validation encoding forms compiler
 catalog profiles settings arguments skeleton request response pacing output export
 journal table columns
@@ -41,7 +41,7 @@ HOMES = {
     "jmespath": {"query"},
     "platformdirs": {"folders"},
     "sqlite3": {"sandbox.store", "ledger", "profiles", "export.database", "journal"},
-    "redis": {"ledger"},
+    "redis": {"remote"},
     "tomllib": {"profiles"},
     "tomlkit": {"profiles"},
     "keyring": {"profiles"},

@@ -20,10 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner import AsyncClient, CallError, Client, RunnerWarning, ledger
+from runner import AsyncClient, CallError, Client, RunnerWarning, ledger, remote
 from runner.bucket import FOREVER, OPERATIONS, SLACK, UNKNOWN
 from runner.cli.main import main
-from runner.ledger import File, Lasting, LedgerError, Memory, Redis, choose
+from runner.ledger import File, Lasting, Memory, choose
+from runner.remote import LedgerError, Redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,7 +111,7 @@ def outputs(processes: list[subprocess.Popen[str]]) -> list[str]:
 
 TAKING = f"""
 import sys, time
-from runner import ledger
+from runner import ledger, remote
 kept = ledger.choose(sys.argv[1])
 for _ in range(int(sys.argv[2])):
     now = time.monotonic()
@@ -504,7 +505,7 @@ def test_a_redis_keeps_what_was_taken_by_its_own_clock(shared: Redis) -> None:
     assert shared.turn(KEY, "free", 0.0, *slow) == 0.0
     assert 50 < shared.turn(KEY, "take", 0.0, *slow, FOREVER) <= 60 + SLACK
     assert shared._client.keys() == [b"declarest:limit:" + KEY.hex().encode()]
-    assert 0 < shared._client.pttl(shared._client.keys()[0]) <= ledger.DAY
+    assert 0 < shared._client.pttl(shared._client.keys()[0]) <= remote.DAY
 
 
 def test_a_redis_takes_nothing_while_something_is_kept_under_another_key(shared: Redis) -> None:
@@ -550,7 +551,7 @@ def turns(*names: str) -> Any:
 @given(st.one_of(turns("take", "fill", "free", "opened", "delay"), turns("spend", "hold", "block", "due", "pace")))
 def test_a_redis_counts_as_this_process_does(shared: Redis, steps: list[Any]) -> None:
     """The same script, but for the clock, which is given here with the numbers."""
-    script = shared._client.register_script(ledger._LUA.replace("redis.call('TIME')", "{ARGV[#ARGV], 0}"))
+    script = shared._client.register_script(remote._LUA.replace("redis.call('TIME')", "{ARGV[#ARGV], 0}"))
     shared._client.flushdb()
     memory, now = Memory(), 1000.0
     for gap, (operation, numbers) in steps:
@@ -561,10 +562,10 @@ def test_a_redis_counts_as_this_process_does(shared: Redis, steps: list[Any]) ->
             else one
             for at, one in enumerate(numbers)
         ]
-        theirs = script(keys=["k"], args=[operation, ledger.DAY, *map(repr, given_numbers), repr(now)])
+        theirs = script(keys=["k"], args=[operation, remote.DAY, *map(repr, given_numbers), repr(now)])
         assert float(theirs) == pytest.approx(memory.turn(b"k", operation, now, *given_numbers), abs=1e-6)
 
 
 def test_every_operation_has_a_twin_in_the_script() -> None:
     assert set(NUMBERS) == set(OPERATIONS)
-    assert all(f"function does.{name}(" in ledger._LUA for name in OPERATIONS)
+    assert all(f"function does.{name}(" in remote._LUA for name in OPERATIONS)
