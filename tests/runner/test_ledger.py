@@ -111,7 +111,7 @@ def outputs(processes: list[subprocess.Popen[str]]) -> list[str]:
 
 TAKING = f"""
 import sys, time
-from runner import ledger, remote
+from runner import ledger
 kept = ledger.choose(sys.argv[1])
 for _ in range(int(sys.argv[2])):
     now = time.monotonic()
