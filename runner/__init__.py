@@ -9,9 +9,11 @@ The map, from the ground up; a module imports only from the lines above its own:
     ledger                              what is used of the limits: in this process, on this machine, in Redis
     precheck  validation  encoding      values against a schema; values as they are written
     catalog  settings  arguments  request  response  pacing  output
+    journal  table  columns             the rows of a bulk run: kept, read, mapped
     auth  paging  batch  transport
     dispatch                            one call as a conversation
     sandbox                             the same YAML from the other side
+    intake  bulk                        one method called for many rows
     client                              the library's face
     cli                                 the command's face
 """
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         InvalidArguments,
         LimitExceeded,
         MissingCredentials,
+        NotReached,
         Problem,
         RunnerError,
         RunnerWarning,
@@ -48,6 +51,7 @@ __all__ = [
     "InvalidArguments",
     "LimitExceeded",
     "MissingCredentials",
+    "NotReached",
     "Problem",
     "Request",
     "Result",

@@ -15,7 +15,7 @@ from .spec import folded
 from .validation import fault_of_content
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .forms import Sources
     from .spec import Method, Param
@@ -187,13 +187,7 @@ class Reader:
         return text if "string" in kinds or not kinds else typed(text.strip(), node, self._defs, {})
 
     def _node(self, path: list[str]) -> Any:
-        """The schema of what stands at a path, or nothing where it is not known."""
-        param = self.method.param(self.method.canonical(path[0]))
-        node: Any = param.schema if param else {}
-        for step in path[1:]:
-            block = resolved(node, self._defs)
-            node = block["items"] if step.isdigit() and "items" in block else child(block, step, self._defs)
-        return node if isinstance(node, dict) else {}
+        return node_at(self.method, path)
 
     def _set(self, path: list[str], value: Any, node: Any) -> None:
         """Put a value at its path; a list that is given again goes on, anything else given twice is an error."""
@@ -220,6 +214,17 @@ class Reader:
             raise CallError("is given twice")
         else:
             here[last] = value
+
+
+def node_at(method: Method, path: Sequence[str]) -> Any:
+    """The schema of what stands at a path of an input, or nothing where it is not known."""
+    defs = method.schema.get("$defs", {})
+    param = method.param(method.canonical(path[0]))
+    node: Any = param.schema if param else {}
+    for step in path[1:]:
+        block = resolved(node, defs)
+        node = block["items"] if step.isdigit() and "items" in block else child(block, step, defs)
+    return node if isinstance(node, dict) else {}
 
 
 def _child(here: Any, step: str, empty: Any, path: list[str]) -> Any:

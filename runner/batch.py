@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from . import encoding, query, response, template
 from . import request as requests
-from .errors import RunnerError, ServiceError, SpecError, TransportError
+from .errors import NotReached, RunnerError, ServiceError, SpecError, TransportError
 from .response import Reply, Result
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _refused(method: Method, body: Any) -> RunnerError:
 def never(method: Method) -> RunnerError:
     """The outcome of a call that the answer does not speak of: an earlier refusal stopped the batch before it."""
     message = "it was not reached: an earlier call of the batch was refused"
-    return ServiceError(message, kind="usage", rejected=True, method=method.full_name)
+    return NotReached(message, kind="usage", rejected=True, method=method.full_name)
 
 
 def _silent(method: Method) -> RunnerError:

@@ -19,9 +19,19 @@ from .plan import Plan, Planner
 from .renewal import saving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        AsyncIterator,
+        Callable,
+        Generator,
+        Iterable,
+        Iterator,
+        Mapping,
+    )
     from threading import Event
 
+    from .bulk import Job, Told
     from .catalog import Catalog
     from .flow import Flow
     from .index import Row
@@ -30,6 +40,8 @@ if TYPE_CHECKING:
     from .request import Request
     from .response import Reply, Result
     from .spec import Method
+
+    Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]] | None
 
 
 class Methods:
@@ -205,6 +217,30 @@ class Client:
         packs = self._planner.packs(calls, halt=halt)
         return _shaped(calls, self._flow(packing.flow(packs, self._planner.session, halt=halt)))
 
+    def bulk(self, name: str, rows: Iterable[Mapping[str, Any]] | None, /, **how: Any) -> Iterator[Outcome]:
+        """One outcome a row, in order: a Result, or the error that it met. Rows come from any iterable.
+
+        All rows are checked before the first is sent; InvalidArguments tells of every misfit by the row's number.
+        Nothing is read or sent before the first outcome is asked for. `journal` is a file that keeps what became of
+        each row, so that with `resume=True` a run that was stopped goes on: what was done is not sent again, and a
+        row whose answer was lost is a TransportError with the outcome "unknown". `rows=None` goes on with the rows
+        of the journal. `restart=True` forgets an earlier run. With `stop_on_error` nothing is begun after the first
+        error; rows that were not reached are NotReached. `ahead=1` sends a batch when the one before is answered.
+        """
+        from .bulk import carried
+
+        return carried(lambda: self.job(name, **how), rows, self._flow)
+
+    def job(self, name: str, **how: Any) -> Job:
+        """A bulk run of which the caller takes and sends the rows by hand, as the command does."""
+        from .bulk import Job
+
+        return Job(self._planner, name, timeout=self._timeout, **how)
+
+    def carry(self, job: Job) -> Iterator[Told]:
+        """Send the rows of such a run: what became of each, in order."""
+        return self._flow(job.flow())
+
     def _flow(self, steps: Flow) -> Generator[Any, None, None]:
         """What a flow gives, its conversations held by threads."""
         return flow.handed(steps, self._drive)
@@ -221,8 +257,7 @@ class Client:
             step = next(conversation)
             while True:
                 if stopped is not None and stopped.is_set():
-                    conversation.close()
-                    raise flow.Stopped
+                    conversation.throw(flow.Stopped())
                 try:
                     answer = self._do(step, stopped)
                 except RunnerError as error:
@@ -349,6 +384,12 @@ class AsyncClient:
         packs = self._planner.packs(calls, halt=halt)
         given = self._flow(packing.flow(packs, self._planner.session, halt=halt))
         return _shaped(calls, [one async for one in given])
+
+    def bulk(self, name: str, rows: Rows, /, **how: Any) -> AsyncIterator[Outcome]:
+        """As `Client.bulk`. The rows may come from an async iterable as well."""
+        from .bulk import Job, carried_async
+
+        return carried_async(lambda: Job(self._planner, name, timeout=self._timeout, **how), rows, self._flow)
 
     def _flow(self, steps: Flow) -> AsyncGenerator[Any, None]:
         """What a flow gives, its conversations held by tasks."""

@@ -8,7 +8,8 @@
     │   └── MissingCredentials
     ├── ServiceError             the service said no
     │   ├── AuthError
-    │   └── LimitExceeded
+    │   ├── LimitExceeded
+    │   └── NotReached           an earlier refusal kept the call from being made
     └── TransportError           no usable answer came
 
 A message never holds a secret: whoever raises one of these passes addresses and values as they are shown.
@@ -167,6 +168,10 @@ class LimitExceeded(ServiceError):
     """A limit of the service did not clear in the time that was given."""
 
     exit_code = LIMIT
+
+
+class NotReached(ServiceError):
+    """The call was not made: it was to come after one that was refused."""
 
 
 class TransportError(RunnerError):

@@ -49,7 +49,7 @@ Flow = Generator[Begin | Take | Give, Any, None]
 
 
 class Stopped(BaseException):
-    """A conversation is left before it sent anything more: nobody waits for its end."""
+    """A conversation is left before its next step is done: nobody waits for its end. It is thrown in, to be known."""
 
 
 class Ticket:
@@ -58,35 +58,37 @@ class Ticket:
     def __init__(self, begun: Begin, drive: Callable[[Talk, threading.Event], Any], stopped: threading.Event) -> None:
         self.begun = begun
         self._drive, self._stopped = drive, stopped
-        self._thread: threading.Thread | None = None
+        self._ended: threading.Event | None = None  # a join that is interrupted takes the thread for ended
         self._value: Any = None
         self._error: BaseException | None = None
 
     def start(self) -> None:
         """Let a thread hold it, which does not keep the process alive."""
-        self._thread = threading.Thread(target=self._hold, daemon=True, name="declarest")
-        self._thread.start()
+        self._ended = threading.Event()
+        threading.Thread(target=self._hold, daemon=True, name="declarest").start()
 
     def _hold(self) -> None:
         try:
             self._value = self._drive(self.begun.conversation, self._stopped)
         except BaseException as error:  # noqa: BLE001 - whoever takes it gets it
             self._error = error
+        if self._ended is not None:
+            self._ended.set()
 
     def take(self) -> Any:
         """What the conversation returned. Raises what it raised."""
-        if self._thread is None:
+        if self._ended is None:
             self._hold()
         else:
-            self._thread.join()
+            self._ended.wait()
         if self._error is not None:
             raise self._error
         return self._value
 
     def settle(self) -> None:
         """Wait for the end where that matters."""
-        if self._thread is not None and self.begun.binding:
-            self._thread.join()
+        if self._ended is not None and self.begun.binding:
+            self._ended.wait()
 
 
 def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Generator[Any, None, None]:
@@ -105,11 +107,11 @@ def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Generat
                 tickets.add(waiting)
             elif isinstance(step, Take):
                 waiting = None
-                tickets.discard(step.ticket)
                 try:
                     answer = step.ticket.take()
                 except RunnerError as error:
                     fault = error
+                tickets.discard(step.ticket)  # not before: an interrupt that comes meanwhile waits for its end as well
             else:
                 yield from step.values
             step = flow.throw(fault) if fault is not None else flow.send(answer)
@@ -124,7 +126,7 @@ def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Generat
 
 async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> AsyncGenerator[Any, None]:
     """The same for async callers: each conversation is a task, cancelled when nobody waits for it."""
-    from asyncio import ensure_future, gather
+    from asyncio import ensure_future, gather, shield
 
     tasks: dict[asyncio.Future[Any], bool] = {}
     try:
@@ -135,8 +137,8 @@ async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> A
                 answer = ensure_future(drive(step.conversation))
                 tasks[answer] = step.binding
             elif isinstance(step, Take):
-                try:
-                    answer = await step.ticket
+                try:  # whoever stops waiting for one that is binding does not break it off
+                    answer = await (shield(step.ticket) if tasks[step.ticket] else step.ticket)
                 except RunnerError as error:
                     fault = error
                 del tasks[step.ticket]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,14 @@ from . import auth, pacing
 from . import batch as batching
 from .batch import Command
 from .dispatch import Call, Session, Step, Wait, converse, prepare
-from .errors import InvalidArguments, LimitExceeded, Problem, RunnerError
+from .errors import InvalidArguments, LimitExceeded, NotReached, Problem, RunnerError
 from .flow import Begin, Give, Take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .flow import Flow
+    from .request import Request
     from .response import Reply, Result
     from .spec import Batch, Method
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _AHEAD = 8  # batches of reads that travel at once
 Outcomes = Generator[Step, "Reply | None", "list[Outcome]"]
+Heard = Callable[["Sequence[int]", "Sequence[Outcome]"], None]
 
 
 def command(key: str, call: Call, session: Session) -> Command:
@@ -90,29 +92,39 @@ def flow(packs: Sequence[Pack], session: Session, *, halt: bool) -> Flow:
         yield Give(found)
 
 
-def outcomes(pack: Pack, session: Session) -> Outcomes:
+def outcomes(pack: Pack, session: Session, heard: Heard | None = None) -> Outcomes:
     """The life of a pack: sent as one; the calls that a limit refused in it are sent again, and they alone.
 
     Returns one outcome a call, in order: a Result, or the error that it met. Raises nothing of the service's.
+    `heard` is told of every answer at once: the places of the calls that it speaks of, and their outcomes.
     """
-    found: list[Outcome] = []
+    found, over = yield from _met(pack, session)
+    places: Sequence[int] = range(len(found))
     attempt = 1
+    while True:
+        if heard is not None:
+            heard(places, [found[place] for place in places])
+        places = [] if over else _refused_for_now(pack, found)
+        if not places:
+            return found
+        first = pack.commands[places[0]].method
+        pause = _pause(first, found[places[0]], attempt, session)
+        if pause is None:
+            return found
+        yield Wait(pause, f"the limits of {first.service.title}")
+        part = replace(pack, commands=[pack.commands[place] for place in places], alone=len(places) == 1)
+        news, over = yield from _met(part, session)
+        for place, one in zip(places, news, strict=True):
+            found[place] = one
+        attempt += 1
+
+
+def _met(pack: Pack, session: Session) -> Generator[Step, Reply | None, tuple[list[Outcome], bool]]:
+    """The outcomes of a pack that is sent once, and whether they are one error, which the whole met for good."""
     try:
-        found = yield from _sent(pack, session)
-        while again := _refused_for_now(pack, found):
-            first = pack.commands[again[0]].method
-            pause = _pause(first, found[again[0]], attempt, session)
-            if pause is None:
-                break
-            yield Wait(pause, f"the limits of {first.service.title}")
-            part = replace(pack, commands=[pack.commands[place] for place in again], alone=len(again) == 1)
-            news = yield from _sent(part, session)
-            for place, one in zip(again, news, strict=True):
-                found[place] = one
-            attempt += 1
-    except RunnerError as error:  # of the whole: what was answered before it stands
-        return found or [error] * len(pack.commands)
-    return found
+        return (yield from _sent(pack, session)), False
+    except RunnerError as error:
+        return [error] * len(pack.commands), True
 
 
 def _sent(pack: Pack, session: Session) -> Outcomes:
@@ -137,15 +149,20 @@ def _pause(method: Method, refused: Outcome, attempt: int, session: Session) -> 
 
 
 def _refused_for_now(pack: Pack, found: list[Outcome]) -> list[int]:
-    """The places of the calls that a limit refused; with `halt` those after them too, which it kept from being made.
+    """The places of the calls that a limit refused; with `halt` also of those which that kept from being made.
 
     A call that refers to another can't be made again without it.
     """
     places = [place for place, one in enumerate(found) if isinstance(one, LimitExceeded) and one.rejected and one.code]
     if pack.halt and places:
-        places = list(range(places[0], len(found)))
+        places = [place for place, one in enumerate(found) if place in places or isinstance(one, NotReached)]
     refer = any(set(pack.references(pack.commands[place])) for place in places)
     return [] if refer else places
+
+
+def request(pack: Pack, session: Session) -> Request:
+    """The request that a pack would send."""
+    return prepare(_whole(pack, session), session)
 
 
 def _whole(pack: Pack, session: Session) -> Call:

@@ -184,7 +184,7 @@ class Planner:
             method = self.method(name)
             how = method.service.batch
             plan = self.plan(name, params, {}, loose=how.reference if how else "")
-            alone = how is None or method.document.get("batch") is False or _has_file(plan.call.values)
+            alone = how is None or method.document.get("batch") is False or has_file(plan.call.values)
             command = packing.command(str(key), plan.call, self.session)
             if command.key in keys:
                 raise CallError(f"two calls of the batch are called {command.key!r}")
@@ -201,10 +201,10 @@ def _strange(method: Method, problem: Problem) -> bool:
     return bool(problem.path) and method.param(method.canonical(problem.path.split(".")[0])) is None
 
 
-def _has_file(value: Any) -> bool:
+def has_file(value: Any) -> bool:
     """Whether a file is among the values of a call, which no command of a batch can hold."""
     if isinstance(value, dict):
-        return any(map(_has_file, value.values()))
+        return any(map(has_file, value.values()))
     return isinstance(value, encoding.File)
 
 

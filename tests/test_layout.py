@@ -24,10 +24,12 @@ document template query folders node bucket
 spec index dialects ledger
 precheck validation encoding forms compiler
 catalog profiles settings arguments skeleton request response pacing output export
+journal table columns
 auth renewal paging batch transport lint
 dispatch flow pack
 sandbox
 plan rows
+intake bulk
 client
 cli
 __main__
@@ -38,18 +40,19 @@ HOMES = {
     "jsonschema": {"validation"},
     "jmespath": {"query"},
     "platformdirs": {"folders"},
-    "sqlite3": {"sandbox.store", "ledger", "profiles", "export.database"},
+    "sqlite3": {"sandbox.store", "ledger", "profiles", "export.database", "journal"},
     "redis": {"ledger"},
     "tomllib": {"profiles"},
     "tomlkit": {"profiles"},
     "keyring": {"profiles"},
+    "openpyxl": {"table"},
     "xlsxwriter": {"export.workbook"},
     "pyarrow": {"export.parquet"},
     "rich": {"output", "cli"},
     "random": {"plan", "sandbox.faults"},
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
-LONG_FILES = {"runner/spec.py": 490}  # the nouns of the format stand together, each a few lines
+LONG_FILES = {"runner/spec.py": 490, "runner/client.py": 440}  # nouns of the format; the two colours of one text
 
 
 def rank(module: str) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from .quick import counted, listed
 from .words import SWITCHES, VALUES, says_yes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..catalog import Catalog
     from ..spec import Method, Param
 
@@ -28,6 +30,7 @@ _COMMANDS = {
     "check [PATH...]": "check YAML files: what is wrong, where, and the fix",
     "new SERVICE METHOD": "write a starting file for a method of your own",
     "batch SERVICE FILE|-": "make the calls of a file in as few requests as the service allows",
+    "bulk SERVICE METHOD": "call a method for every row of a file, at the limit of the service, each row once",
     "sandbox serve SERVICE": "play a service on this machine for other programs; sandbox reset forgets its data",
     "completion bash|zsh|fish": "print a script that completes names and options",
 }
@@ -79,6 +82,11 @@ def command(name: str) -> str:
     """How one of the commands is used."""
     used = next(text for text in _COMMANDS if text.split()[0] == name)
     return f"declarest {used}\n\n  {_COMMANDS[used]}\n"
+
+
+def options(table: Mapping[str, str]) -> str:
+    """The options of a command: names and what they mean."""
+    return "".join(item(name, text) for name, text in table.items())
 
 
 def of_service(catalog: Catalog, service: str) -> str:

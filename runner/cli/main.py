@@ -10,7 +10,7 @@ from ..errors import CallError, RunnerError, RunnerWarning, UnknownMethod, neare
 from ..output import FILES, FORMS
 from . import console
 from .quick import COMMANDS, RESERVED
-from .words import SHORT, SWITCHES, Line, catalog, general
+from .words import SHORT, SWITCHES, Line, catalog, general, service_first
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
@@ -64,7 +64,7 @@ def _run(argv: list[str]) -> int:
     if first in COMMANDS:
         return _command(first, argv[1:])
     line = _sorted(argv)
-    words = _service_first(line.rest)
+    words = service_first(line.rest)
     if not words:
         from .help import top
 
@@ -81,7 +81,7 @@ def _sorted(argv: list[str]) -> Line:
     if not {word.partition("=")[0] for word in argv} & SHORT.keys():
         return general(argv, forms=_FORMS)
     line = general(argv, left=SHORT, forms=_FORMS)
-    words = _service_first(line.rest)
+    words = service_first(line.rest)
     named = words[:2] if len(words) > 1 and not words[1].startswith("-") else ["", *words[:1]]
     methods = catalog(line)
     service = named[0].lower() or (methods.owner(named[1]) if len(named) > 1 else "")
@@ -99,18 +99,6 @@ def _command(name: str, argv: list[str]) -> int:
 
 _FORMS = (*FORMS, *FILES)
 _HOMES = {"find": "show", "check": "lint", "completion": "completion"}
-
-
-def _service_first(rest: list[str]) -> list[str]:
-    """The words with the options that stand before the service moved behind it."""
-    moved: list[str] = []
-    words = list(rest)
-    while words and words[0].startswith("-"):
-        word = words.pop(0)
-        moved.append(word)
-        if "=" not in word and words and not words[0].startswith("-"):
-            moved.append(words.pop(0))
-    return words + moved
 
 
 def _method(line: Line, words: list[str]) -> int:

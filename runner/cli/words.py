@@ -145,6 +145,18 @@ def general(
     return line
 
 
+def service_first(rest: list[str]) -> list[str]:
+    """The words with the options that stand before the service moved behind it."""
+    moved: list[str] = []
+    words = list(rest)
+    while words and words[0].startswith("-"):
+        word = words.pop(0)
+        moved.append(word)
+        if "=" not in word and words and not words[0].startswith("-"):
+            moved.append(words.pop(0))
+    return words + moved
+
+
 def _next(name: str, words: list[str], values: dict[str, str]) -> str:
     """The value of a general option. Another option is none: `--out --dry-run` would send what was to be shown."""
     if not words:

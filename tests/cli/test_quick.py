@@ -99,7 +99,7 @@ def test_one_is_singular() -> None:
     [
         ([], [*quick.COMMANDS, "bitrix24", "notes"]),
         ([""], [*quick.COMMANDS, "bitrix24", "notes"]),
-        (["b"], ["batch", "bitrix24"]),
+        (["b"], ["batch", "bulk", "bitrix24"]),
         (["N"], ["new", "notes"]),
         (["completion", ""], ["bash", "fish", "zsh"]),
         (["completion", "z"], ["zsh"]),

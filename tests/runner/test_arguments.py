@@ -443,3 +443,10 @@ def test_the_line_of_every_example_is_read_as_the_example(every_method: list[Met
             for value in given.values:
                 reader.take(*value)
             assert (reader.values, reader.problems, line.options) == (example["params"], [], {}), text
+
+
+def test_texts_within_json_become_what_the_schema_wants_where_they_can() -> None:
+    reader = Reader(METHOD, Drawer())
+    reader.whole('{"PLACE": {"shelf": "2"}, "Marks": ["1", "one"]}')
+    reader.suit()
+    assert reader.values == {"PLACE": {"shelf": 2}, "Marks": [1, "one"]}

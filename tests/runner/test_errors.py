@@ -44,7 +44,7 @@ def test_every_error_class_is_a_runner_error() -> None:
     found = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, Exception)]
     classes = [one for one in found if not issubclass(one, Warning)]
     assert all(issubclass(one, RunnerError) for one in classes)
-    assert len(classes) == 10
+    assert len(classes) == 11
 
 
 def test_a_hint_ends_the_sentence() -> None:

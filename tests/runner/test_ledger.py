@@ -307,7 +307,8 @@ def test_a_folder_that_can_not_be_written_holds_nobody_up(tmp_path: Path) -> Non
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
 @pytest.mark.parametrize("room", [0, 4096])
 def test_a_full_disk_holds_nobody_up(path: str, room: int) -> None:
-    code = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+    code = "import sys\nsys.dont_write_bytecode = True  # half of a file would stay\n"
+    code += f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
     code += "import warnings\nwarnings.simplefilter('always')\n" + TAKING
     process = run(code, path, "21")
     out, err = process.communicate(timeout=60)

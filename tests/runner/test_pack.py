@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import LimitExceeded, Result, ServiceError
+from runner import AuthError, LimitExceeded, Result, ServiceError
 from tests.conftest import reply
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def test_what_was_answered_stands_where_asking_again_fails(portal: Client, wire:
     wire.say(answered("a", "c", refused=("b",)), reply({"fault": {"code": "NO_RIGHT", "text": "no"}}, 403))
     found = portal.batch(CALLS)
     assert (found["a"].value, found["c"].value) == ("A", "C")
-    assert isinstance(found["b"], LimitExceeded)
+    assert isinstance(found["b"], AuthError)
 
 
 def test_a_refusal_that_is_no_limit_is_never_made_again(portal: Client, wire: Wire) -> None:

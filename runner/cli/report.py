@@ -1,0 +1,196 @@
+"""What became of the rows of a bulk run: told as it comes, and written from the journal when the run ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from .. import journal as states
+from .. import output
+from ..errors import RunnerError
+from ..table import DOUBT, ERROR, FORMS
+from . import console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..bulk import Told
+    from ..journal import Entry, Journal, Outcome
+
+Json = dict[str, Any]
+MOST_SHOWN = 10  # errors that are told one by one
+_EVERY = 0.2  # seconds between two progress lines
+_RESULT = ("row", "line", "outcome", "value", "code", "message", "hint")
+
+
+def result(number: int, line: int, state: int, outcome: Outcome) -> Json:
+    """A row of the results."""
+    row: Json = {"row": number} | ({"line": line} if line else {}) | {"outcome": states.WORDS[state]}
+    if isinstance(outcome, RunnerError):
+        return row | {"error": outcome.as_dict()}
+    return row | {"value": outcome.value}
+
+
+class Tally:
+    """Counts outcomes as they come, and remembers the first errors and the worst."""
+
+    def __init__(self) -> None:
+        self.done, self.failed, self.worst = 0, 0, 0
+        self.first: list[str] = []
+
+    def take(self, told: Told) -> None:
+        """Count one that was done, refused or unknown, or that waits because of an error of its own."""
+        if not isinstance(told.outcome, RunnerError):
+            self.done += 1
+            return
+        self.failed += 1
+        self.worst = max(self.worst, told.outcome.exit_code)
+        if len(self.first) < MOST_SHOWN:
+            where = f"row {told.number}" + (f", line {told.line}" if told.line else "")
+            self.first.append(f"{where}: {told.outcome}")
+
+
+class Progress:
+    """A line on a terminal that says how far a run is: rows, failures, rate, time left. Elsewhere it is silent."""
+
+    def __init__(self, total: int, *, shown: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total, self._shown, self._clock = total, shown, clock
+        self._began = self._last = clock()
+
+    def told(self, done: int, failed: int) -> None:
+        """So many rows were done, and so many failed."""
+        now = self._clock()
+        if not self._shown or now - self._last < _EVERY:
+            return
+        self._last = now
+        rate = (done + failed) / max(now - self._began, _EVERY)
+        left = (self._total - done - failed) / max(rate, 0.001)
+        text = f"{done + failed:,}/{self._total:,} rows, {failed:,} failed, {rate:,.0f} a second, {left:,.0f} s left"
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+    def over(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+
+
+def write_results(journal: Journal, path: str) -> None:
+    """Write the outcome of every row that has one, in order: CSV, a JSON list, or an object a line."""
+    form = _form(path)
+    rows = (entry for entry in journal.entries() if entry.told)
+    if form == "csv":
+        names = _sources(journal)
+        wide = [*_RESULT, *(name for name in names if name not in _RESULT)]
+        output.save(path, _csv(wide, map(_flat, rows), encoding="utf-8", delimiter=_comma(path)))
+        return
+    output.save(path, _lines((_of(entry) for entry in rows), form))
+
+
+def write_rows(journal: Journal, path: str, state: int, *, encoding: str = "", delimiter: str = "") -> None:
+    """Write the rows of a state as they were read, and why: refused ones can be fed in again, doubtful ones not."""
+    form, why = _form(path), ERROR if state == states.REFUSED else DOUBT
+    rows = ({**_source(entry), why: str(entry.outcome)} for entry in journal.entries(state))
+    if form == "csv":
+        names = [name for name in _sources(journal) if name != why]
+        comma = delimiter or _comma(path)
+        output.save(path, _csv([*names, why], rows, encoding=encoding or "utf-8", delimiter=comma))
+        return
+    output.save(path, _lines(rows, form))
+
+
+def _form(path: str) -> str:
+    found = FORMS.get(os.path.splitext(path)[1].lower(), "ndjson")
+    return "csv" if found == "xlsx" else found
+
+
+def _comma(path: str) -> str:
+    return "\t" if path.lower().endswith(".tsv") else ","
+
+
+def _source(entry: Entry) -> Json:
+    return dict(states.unpacked(entry.source))
+
+
+def _of(entry: Entry) -> Json:
+    outcome = entry.outcome
+    assert outcome is not None  # noqa: S101 - the rows without one were left out
+    return result(entry.number, entry.line, entry.state, outcome)
+
+
+def _flat(entry: Entry) -> Json:
+    """A result and the cells that it came from in one line."""
+    row = _of(entry)
+    error = row.pop("error", {})
+    return {**_source(entry), **row, **{name: error.get(name) for name in _RESULT[-3:]}}
+
+
+def _sources(journal: Journal) -> list[str]:
+    """The columns of the rows, in the order in which they are first seen."""
+    found: dict[str, None] = {}
+    for entry in journal.entries():
+        found.update(dict.fromkeys(_source(entry)))
+    return list(found)
+
+
+def _csv(names: Sequence[str], rows: Iterator[Json], *, encoding: str, delimiter: str) -> Iterator[bytes]:
+    """Rows as CSV. What the encoding can't write is written as an escape: an error may hold any letter."""
+    if encoding == "utf-16":
+        yield b"\xff\xfe"
+        encoding = "utf-16-le"
+    elif encoding == "utf-8-sig":
+        yield b"\xef\xbb\xbf"
+        encoding = "utf-8"
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\r\n")
+    writer.writerow(names)
+    for row in rows:
+        yield _taken(stream).encode(encoding, "backslashreplace")
+        writer.writerow([output.cell(row.get(name)) for name in names])
+    yield _taken(stream).encode(encoding, "backslashreplace")
+
+
+def _taken(stream: io.StringIO) -> str:
+    text = stream.getvalue()
+    stream.seek(0)
+    stream.truncate()
+    return text
+
+
+def _lines(rows: Iterator[Json], form: str) -> Iterator[bytes]:
+    """Rows as JSON: an object a line, or a list of such lines."""
+    before = b"[\n" if form == "json" else b""
+    for row in rows:
+        yield before + output.line(row).rstrip("\n").encode(errors="backslashreplace")
+        before = b",\n" if form == "json" else b"\n"
+    yield (b"\n]\n" if before == b",\n" else b"[]\n") if form == "json" else b"\n" if before else b""
+
+
+def summary(counts: Json, places: Json) -> str:
+    """How many rows are where, in a line."""
+    words = {
+        "done": "done",
+        "refused": "refused",
+        "unknown": "unknown",
+        "sent": "without an answer",
+        "waiting": "waiting",
+    }
+    parts = []
+    for word, text in words.items():
+        if counts[word] or word == "done":
+            place = f" ({places[word]})" if places.get(word) else ""
+            parts.append(f"{counts[word]:,} {text}{place}")
+    return ", ".join(parts)
+
+
+def say(tally: Tally, counts: Json, places: Json) -> None:
+    """Tell the first errors, and the count of all rows."""
+    for text in tally.first:
+        console.say(f"error: {console.plain(text)}")
+    if tally.failed > len(tally.first):
+        console.say(f"… and {tally.failed - len(tally.first):,} more; --out FILE keeps them all")
+    console.say(summary(counts, places))
