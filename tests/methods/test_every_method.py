@@ -168,7 +168,7 @@ def test_pages_send_params_that_the_method_takes(methods: list[One]) -> None:
 
 
 def test_ranges_of_ids_are_asked_for_by_params_that_the_method_takes(methods: list[One]) -> None:
-    """The filter below and the order by the id, each in a param of the method; the same one holds `above` the last id."""
+    """The filters above and below an id stand in one place, and so does the order of both ways, in params it has."""
     for one in methods:
         for style in (style for style in one.method.styles if style.ranges):
             asked = [style.ranges["until"], *style.ranges["newest"], *style.ranges["counted"]]
