@@ -11,6 +11,7 @@ import pytest
 
 from runner import Client, RunnerError
 from runner.catalog import Catalog
+from runner.response import Result
 from runner.sandbox import MEMORY, Served, start
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def test_rows_that_a_limit_refused_are_made_once(fault: str, client: Client, ser
     found = list(client.bulk("crm.deal.add", ROWS))
     assert [word(one) for one in found] == ["made"] * len(ROWS)
     assert sorted(rows_of(client), key=int) == NUMBERS
-    assert len({one.value for one in found}) == len(ROWS)
+    assert len({one.value for one in found if isinstance(one, Result)}) == len(ROWS)
 
 
 @pytest.mark.parametrize(

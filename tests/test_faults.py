@@ -210,7 +210,7 @@ def test_a_call_that_a_limit_refused_in_a_batch_is_made_again_alone(
     fault: str, client: Client, served: Served, lines: list[str]
 ) -> None:
     waits: list[float] = []
-    client._sleep = waits.append
+    client._sleep = lambda seconds: waits.append(float(seconds))
     served.inject(fault)
     found = client.batch([("crm.deal.add", ADD)] * ROWS)
     assert len({one.value for one in found}) == ROWS
@@ -256,7 +256,7 @@ def test_what_the_service_says_is_told_and_not_asked_again(
     for one in found:
         assert isinstance(one, kind)
         assert one.status == status  # type: ignore[attr-defined]
-        assert code in one.code  # type: ignore[attr-defined]
+        assert code in one.code
         assert SECRET not in told(one, caplog)
 
 

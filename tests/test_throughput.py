@@ -111,10 +111,10 @@ def test_rows_that_shift_while_they_are_read_by_ids_are_neither_lost_nor_doubled
         assert shift.gone("crm.deal")
 
 
-@pytest.mark.parametrize("words", [{"insert_every": 3}, {"delete_every": 20}, {"insert_every": 7, "delete_every": 9}])
-def test_rows_that_shift_while_they_are_read_by_places_are_told(words: dict[str, int], catalog: Catalog) -> None:
+@pytest.mark.parametrize(("inserts", "deletes"), [(3, 0), (0, 20), (7, 9)])
+def test_rows_that_shift_while_they_are_read_by_places_are_told(inserts: int, deletes: int, catalog: Catalog) -> None:
     """Nothing holds the rows in their places: the reader says that some may be missing or double."""
-    shift = Shift(**words)
+    shift = Shift(insert_every=inserts, delete_every=deletes)
     with start(catalog, "bitrix24", state=MEMORY, shift=shift) as served, connect(served, catalog) as client:
         served.seed("crm.status", MOVING)
         with pytest.warns(RunnerWarning, match="some may be missing or double"):
