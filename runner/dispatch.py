@@ -80,6 +80,7 @@ class Session:
     lock: threading.Lock = field(default_factory=threading.Lock)
     gate: threading.Lock = field(default_factory=threading.Lock)
     account: renewal.Account = field(default_factory=renewal.Unkept)
+    answered: bool = False  # whether the service has ever given a usable answer
 
     def adopt(self, news: Mapping[str, Any]) -> None:
         """Use new fields from now on."""
@@ -150,6 +151,8 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
                     if session.kept.get(scheme.name) is kept:  # another thread may have signed in since
                         del session.kept[scheme.name]
                 continue
+            if isinstance(error, TransportError) and reply is not None and session.answered:
+                error.final = False  # a page in the place of an answer passes, where answers came before it
             session.book.refused(method, session.credentials.values, error, session.clock(), reply)
             now, harmless = session.clock(), call.harmless or method.repeatable(call.values)
             pause = pacing.again(method, error, reply, attempt, now, session.dice, harmless=harmless)
@@ -162,6 +165,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
 def _read(method: Method, reply: Reply | None, session: Session) -> Result:
     assert reply is not None  # noqa: S101 - a driver answers a Send with a reply or an error
     result = response.read(method, reply)
+    session.answered = True
     session.book.note(method, session.credentials.values, result.raw, session.clock())
     return result
 

@@ -157,7 +157,8 @@ class Planner:
         """
         method = self.method(name)
         values = self.values(method, params, more)
-        call = Call(method, name.rpartition("@")[0] or name, values)
+        called = method.name if method.document.get("exact") else name.rpartition("@")[0] or name
+        call = Call(method, called, values)
         if not self.check_input:
             return Plan(call, ())
         found = validation.check(method, _checkable(values), more=unknown) + _constants(method, values)

@@ -49,7 +49,10 @@ class Range:
 
 @dataclass(slots=True)
 class Reader:
-    """The reading of one list: its call, its walk, and the time that a page takes, in seconds."""
+    """The reading of one list: its call, its walk, and the time that a page takes, in seconds.
+
+    `counted` is how many rows the first page told of, `later` what another page told that said something else.
+    """
 
     call: Call
     session: Session
@@ -57,6 +60,8 @@ class Reader:
     batch: Batch | None
     tell: Callable[[int | None], None]
     pace: float = 0.0
+    counted: int | None = None
+    later: int | None = None
 
     @property
     def method(self) -> Method:
@@ -69,6 +74,15 @@ class Reader:
         ticket = yield Begin(measured(converse(call, self.session), self.session.clock))
         result, self.pace = yield Take(ticket)
         return result
+
+    def rows(self, result: Result) -> list[Any]:
+        """The rows of the page that follows, the walk moved on."""
+        found, total = paging.rows(self.walk, self.method, result), paging.total(self.walk.style, result)
+        if self.counted is None:
+            self.counted = total
+        elif total is not None and total != self.counted:
+            self.later = total
+        return found
 
     def begin(self, pages: list[Json]) -> Steps:
         """Begin to ask for pages in one batch. Gives a ticket for `took`."""
@@ -131,7 +145,7 @@ def _one_by_one(reader: Reader) -> Flow:
     walk = reader.walk
     while not walk.over:
         result: Result = yield from reader.one(walk.values, walk.follow)
-        yield Give(paging.rows(walk, reader.method, result))
+        yield Give(reader.rows(result))
         if walk.over:
             _demand_all(reader, result)
 
@@ -158,7 +172,7 @@ def _in_leaps(reader: Reader, limit: int | None) -> Flow:
     walk, method = reader.walk, reader.method
     begun_at = walk.count
     result: Result = yield from reader.one(walk.values)
-    rows = paging.rows(walk, method, result)
+    rows = reader.rows(result)
     total, place = paging.total(walk.style, result) or 0, paging.place(walk)
     reader.tell(total or None)
     yield Give(rows)
@@ -177,13 +191,13 @@ def _in_leaps(reader: Reader, limit: int | None) -> Flow:
                 break
             for one in (yield from reader.took(begun.popleft())):
                 result = _answer(one)
-                yield Give(paging.rows(walk, method, result))
+                yield Give(reader.rows(result))
         if (paging.total(walk.style, result) or 0) > max(total, walk.count):  # rows were added meanwhile
             walk.over, walk.values = False, paging.at(walk, method, walk.count)
     if not walk.over:
         yield from _one_by_one(reader)
     elif limit is None:
-        _demand_all(reader, result, total)
+        _demand_all(reader, result)
 
 
 def _answer(outcome: Result | RunnerError) -> Result:
@@ -193,10 +207,10 @@ def _answer(outcome: Result | RunnerError) -> Result:
     return outcome
 
 
-def _demand_all(reader: Reader, result: Result, before: int | None = None) -> None:
+def _demand_all(reader: Reader, result: Result) -> None:
     """Refuse an end before the last of the rows that the service itself counts, where places are counted.
 
-    Warn where it counted otherwise in the beginning: the places of rows have shifted.
+    Warn where it has counted otherwise meanwhile: the places of rows have shifted.
     """
     total, count = paging.total(reader.walk.style, result), reader.walk.count
     if total is None or not paging.jumps(reader.walk.style):
@@ -205,9 +219,9 @@ def _demand_all(reader: Reader, result: Result, before: int | None = None) -> No
     if count < total:
         message = f"{name} tells of {total} rows and gives {count}"
         raise ServiceError(message, kind="server", hint="read them again", method=name)
-    if before is not None and before != total:
-        message = f"{name} had {before} rows in the beginning and {total} at the end: some may be missing or double"
-        warn(message, RunnerWarning, stacklevel=2)
+    if reader.later is not None:
+        counts = f"{reader.counted} rows in the beginning and {reader.later} later"
+        warn(f"{name} had {counts}: some may be missing or double", RunnerWarning, stacklevel=2)
 
 
 def _circle(reader: Reader) -> None:

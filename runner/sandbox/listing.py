@@ -234,13 +234,14 @@ def _cut(method: Method, style: Style, rows: Rows, start: int, size: int) -> Pag
     """The page, and in it what the style promises: a total, a next mark, a next address."""
     part, total = _part(rows, start, size), len(rows)
     more = start + size < total
-    marks: Json = {style.total: total} if style.total else {}
+    counted = style.total or ("" if _switches(style) else style.ranges.get("total", ""))
+    marks: Json = {counted: total} if counted else {}
     if more and style.follow:
         marks[style.follow] = Start(start + size)
     if more and style.next:
         marks[style.next] = _mark(method, style, start + size - style.add)
     beside = style.next.startswith(("header.", "link."))
-    said = total if style.total else None
+    said = total if counted else None
     if said is None and _switches(style) and any(one.total for one in method.styles):
         said = method.service.sandbox.get("uncounted")
     return Page(part, said, None if beside else marks.get(style.next), marks)

@@ -167,6 +167,19 @@ def test_pages_send_params_that_the_method_takes(methods: list[One]) -> None:
     ] == []
 
 
+def test_ranges_of_ids_are_asked_for_by_params_that_the_method_takes(methods: list[One]) -> None:
+    """The filters above and below an id stand in one place, and so does the order of both ways, in params it has."""
+    for one in methods:
+        for style in (style for style in one.method.styles if style.ranges):
+            asked = [style.ranges["until"], *style.ranges["newest"], *style.ranges["counted"]]
+            heads = {path.partition(".")[0] for path in asked}
+            assert {head for head in heads if one.method.param(one.method.canonical(head)) is None} == set(), one.name
+            above = [path for path, mark in style.send.items() if mark == "$last"]
+            assert len(above) == 1, one.name
+            assert above[0].replace(">", "<=") == style.ranges["until"], one.name
+            assert set(style.ranges["newest"]) <= set(style.send), one.name
+
+
 def test_one_value_is_the_whole_body_or_none(methods: list[One]) -> None:
     wrong = []
     for one in methods:

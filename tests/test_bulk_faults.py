@@ -1,0 +1,123 @@
+"""What the rows of a bulk run come to when an answer goes wrong, over a real socket: made once, or told as unknown."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runner import Client, RunnerError
+from runner.catalog import Catalog
+from runner.response import Result
+from runner.sandbox import MEMORY, Served, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = dict[str, Any]
+SECRET = "s3cr3tc0de"
+ROOT = Path(__file__).parents[1]
+MARK = "Row of a test"
+ROWS = [{"fields": {"TITLE": MARK, "COMMENTS": str(number)}} for number in range(100)]
+
+
+@pytest.fixture(scope="module")
+def catalog(cache: object, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """The service with a secret that stands nowhere else."""
+    folder = tmp_path_factory.mktemp("faults") / "bitrix24"
+    folder.mkdir()
+    text = (ROOT / "methods/bitrix24/_service.yaml").read_text(encoding="utf-8")
+    assert "code: sandbox," in text
+    (folder / "_service.yaml").write_text(text.replace("code: sandbox,", f"code: {SECRET},"), encoding="utf-8")
+    return Catalog(str(folder.parent))
+
+
+@pytest.fixture
+def served(catalog: Catalog) -> Iterator[Served]:
+    with start(catalog, "bitrix24", state=MEMORY) as one:
+        yield one
+
+
+@pytest.fixture
+def client(catalog: Catalog, served: Served) -> Iterator[Client]:
+    url = f"{served.address}/rest/1/{SECRET}/"
+    with Client("bitrix24", url=url, methods=catalog, limits="memory", timeout=10) as one:
+        one._sleep = lambda _seconds: None
+        yield one
+
+
+def word(outcome: Any) -> str:
+    if not isinstance(outcome, RunnerError):
+        return "made"
+    return getattr(outcome, "outcome", "") or type(outcome).__name__
+
+
+def rows_of(client: Client) -> list[str]:
+    """What the server has of the rows, in the order of their making."""
+    return [row["COMMENTS"] for row in client.iterate("crm.deal.list", {"filter": {"TITLE": MARK}})]
+
+
+NUMBERS = [str(number) for number in range(len(ROWS))]
+
+
+@pytest.mark.parametrize("fault", ["limit", "inner-limit=3", "inner-cost=3"])
+def test_rows_that_a_limit_refused_are_made_once(fault: str, client: Client, served: Served) -> None:
+    served.inject("", fault)
+    found = list(client.bulk("crm.deal.add", ROWS))
+    assert [word(one) for one in found] == ["made"] * len(ROWS)
+    assert sorted(rows_of(client), key=int) == NUMBERS
+    assert len({one.value for one in found if isinstance(one, Result)}) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "meets", "executed"),
+    [
+        ("reset-before", "unknown", False),
+        ("reset-after", "unknown", True),
+        ("cut", "unknown", True),
+        ("html-after", "unknown", True),
+        ("empty-after", "unknown", True),
+        ("500-after", "ServiceError", True),
+        ("502-before", "unknown", False),
+        ("502-after", "unknown", True),
+        ("503-after", "unknown", True),
+        ("504-after", "unknown", True),
+    ],
+)
+def test_rows_whose_answer_was_lost_are_not_made_again(  # a run that goes on does not send them either
+    fault: str,
+    meets: str,
+    executed: bool,
+    client: Client,
+    served: Served,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    journal = str(tmp_path / "run.journal")
+    served.inject("", fault)
+    found = list(client.bulk("crm.deal.add", ROWS, journal=journal, ahead=1))
+    words = [word(one) for one in found]
+    assert set(words) == {"made", meets}
+    lost = [number for number, one in zip(NUMBERS, words, strict=True) if one != "made"]
+    there = rows_of(client)
+    assert len(there) == len(set(there))
+    assert set(there) == (set(NUMBERS) if executed else set(NUMBERS) - set(lost))
+    for one in found:
+        if isinstance(one, RunnerError):
+            assert SECRET not in "".join([str(one), repr(one), *traceback.format_exception(one), caplog.text])
+    again = [word(one) for one in client.bulk("crm.deal.add", ROWS, journal=journal, resume=True)]
+    assert again == words
+    assert rows_of(client) == there
+
+
+def test_rows_after_a_redirect_are_not_made_and_wait(client: Client, served: Served, tmp_path: Path) -> None:
+    journal = str(tmp_path / "run.journal")
+    served.inject("", "redirect")
+    found = list(client.bulk("crm.deal.add", ROWS, journal=journal, ahead=1))
+    assert "not sent" in {word(one) for one in found}
+    list(client.bulk("crm.deal.add", ROWS, journal=journal, resume=True))
+    assert sorted(rows_of(client), key=int) == NUMBERS
