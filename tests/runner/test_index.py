@@ -314,13 +314,15 @@ methods:
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        ("box", ["box.add", "box.list", "toolbox.add", "lid"]),
+        ("box", ["box.list", "box.add", "lid", "toolbox.add"]),
         ("BOX Add", ["box.add", "toolbox.add"]),
         ("add", ["box.add", "pen.add", "toolbox.add"]),
         ("new colour", ["box.add"]),
         ("close", ["lid"]),
         ("коробку", ["lid", "box.add"]),
         ("закрыть КОРОБКУ", ["lid"]),
+        ("коробки", ["lid", "box.add"]),
+        ("makes new", ["box.add"]),
         ("работать", []),
         ("nothing at all", []),
         ("read", []),
