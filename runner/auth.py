@@ -145,7 +145,8 @@ def _spelt(secret: str) -> set[str]:
     from html import escape
 
     texts = {secret, " ".join(secret.split())}
-    texts |= {json.dumps(one)[1:-1] for one in texts} | {escape(one) for one in texts}
+    texts |= {json.dumps(one, ensure_ascii=plain)[1:-1] for one in texts for plain in (True, False)}
+    texts |= {form for one in texts for form in (escape(one), escape(one, quote=False), one.replace("<", "&lt;"))}
     return {form for one in texts for form in (one, one.replace("/", r"\/"), quote(one, safe=""), quote_plus(one))}
 
 

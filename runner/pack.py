@@ -133,8 +133,9 @@ def _met(pack: Pack, session: Session) -> Generator[Step, Reply | None, tuple[li
 def _sent(pack: Pack, session: Session) -> Outcomes:
     """The outcomes of a pack that is sent once. Raises what the whole met."""
     secrets = [text for one in pack.commands for text in requests.concealed(one.method, one.values)]
+    whole = _whole(pack, session)
     try:
-        result = yield from converse(_whole(pack, session), session)
+        result = yield from converse(whole, session)
     except RunnerError as error:
         auth.veil(error, pack.commands[0].method, session.credentials.values, (), secrets)
         raise
@@ -144,7 +145,9 @@ def _sent(pack: Pack, session: Session) -> Outcomes:
     who, now = session.credentials.values, session.clock()
     for one, outcome in zip(pack.commands, found, strict=True):
         if isinstance(outcome, RunnerError):
-            auth.veil(outcome, one.method, who, (), secrets)
+            kept = session.kept.get(auth.choose(whole.method, session.credentials).name, {})
+            worn = request.worn(prepare(whole, session))
+            auth.veil(outcome, one.method, {**who, **kept}, kept, [*secrets, *worn])
             session.book.refused(one.method, who, outcome, now)
         else:
             session.book.note(one.method, who, outcome.meta, now)

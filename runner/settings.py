@@ -160,7 +160,9 @@ def _typed(service: Service, values: Json) -> Json:
         node = {key: rule for key, rule in service.fields.get(name, {}).items() if key != "$ref"}
         one = int(value) if node.get("type") == "integer" and str(value).isdecimal() else value
         if not fits(one, node) or not _hosts_are_hosts(service, {name: str(one)}):
-            shown = "this value" if node.get("writeOnly") else repr(value)
+            address = node.get("format") in {"hostname", "uri"}  # which may have been pasted with a secret in it
+            face = _without_path(value) if address and isinstance(value, str) else value
+            shown = "this value" if node.get("writeOnly") else repr(face)
             message = f"{shown} does not fit the credential {name}"
             raise CallError(message, hint=node.get("description", ""))
         result[name] = one
