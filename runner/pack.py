@@ -146,7 +146,7 @@ def _sent(pack: Pack, session: Session) -> Outcomes:
     for one, outcome in zip(pack.commands, found, strict=True):
         if isinstance(outcome, RunnerError):
             kept = session.kept.get(auth.choose(whole.method, session.credentials).name, {})
-            worn = request.worn(prepare(whole, session))
+            worn = requests.worn(prepare(whole, session))
             auth.veil(outcome, one.method, {**who, **kept}, kept, [*secrets, *worn])
             session.book.refused(one.method, who, outcome, now)
         else:
