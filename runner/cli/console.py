@@ -83,10 +83,10 @@ def note(text: str) -> None:
 def warn(problems: Iterable[Problem | str]) -> None:
     """Say what is legal and yet looks wrong."""
     for problem in problems:
-        say(f"{_painted(_YELLOW, 'warning:')} {_plain(str(problem))}")
+        say(f"{_painted(_YELLOW, 'warning:')} {plain(str(problem))}")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text without the letters that would steer a terminal: a service may have sent it."""
     return _STEERING.sub("\ufffd", text)
 
@@ -100,9 +100,9 @@ def fail(error: RunnerError, *, as_json: bool = False) -> int:
     if isinstance(error, InvalidArguments):
         say(f"{head} nothing was sent, {error.method or 'the call'} does not take this:")
         for problem in error.problems:
-            say(f"  {_plain(str(problem))}")
+            say(f"  {plain(str(problem))}")
         return error.exit_code
-    say(f"{head} {_plain(str(error))}")
+    say(f"{head} {plain(str(error))}")
     return error.exit_code
 
 
