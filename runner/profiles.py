@@ -193,7 +193,7 @@ def save(  # noqa: PLR0913 - a profile and how it is kept
 
 def _put(data: Any, service: str, name: str, block: Json) -> None:
     table = data.setdefault(service, {})
-    if table.get(DEFAULT) not in table:
+    if str(table.get(DEFAULT, "")) not in table:
         table[DEFAULT] = name
     table[name] = block
 

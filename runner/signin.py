@@ -236,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
     take: Callable[[Mapping[str, str]], tuple[str, Callable[[], None]]]
     timeout = 10
 
-    def do_GET(self) -> None:  # noqa: N802 - the server's own name
+    def do_GET(self) -> None:
         """Take what comes back; a browser asks for other things too, such as a picture for its tab."""
         parts = urlsplit(self.path)
         if parts.path != self.path_of or not parts.query:

@@ -60,15 +60,15 @@ def yes(question: str) -> bool:
 
 def choice(question: str, answers: Sequence[str]) -> int:
     """The place of the answer that the person chooses; the first one where they only press Enter."""
-    for number, text in enumerate(answers, 1):
-        console.say(f"  {number}  {text}")
+    for count, text in enumerate(answers, 1):
+        console.say(f"  {count}  {text}")
 
-    def number(text: str) -> int:
+    def place(text: str) -> int:
         if text and (not text.isdecimal() or not 1 <= int(text[:9]) <= len(answers)):
             raise CallError(f"{text!r} is not among them", hint=f"a number from 1 to {len(answers)}")
         return int(text or 1) - 1
 
-    return until(number, f"{question} [1]")
+    return until(place, f"{question} [1]")
 
 
 @contextmanager

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .. import output, profiles, query, settings, template
+from .. import output, profiles, query, settings
 from ..client import Client
-from ..encoding import File
 from ..errors import CallError, RunnerError, did_you_mean, nearest
-from ..forms import decoded
 from . import ask, browser, console
 from . import help as pages
 from .call import Outside, Watch, secret
+from .ways import Way, Words, chosen, ways
 from .words import catalog, general
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
-    from ..spec import Scheme, Service
+    from ..spec import Service
     from .words import Line
 
 Json = dict[str, Any]
@@ -45,41 +42,6 @@ _GENERAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to sign in: a scheme's own fields, or those with which a page in the browser yields them."""
-
-    scheme: Scheme
-    paged: bool = False
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The fields that must be known."""
-        return tuple((self.scheme.login or {}).get("needs", ())) if self.paged else self.scheme.needs
-
-    @property
-    def title(self) -> str:
-        """What a person is told."""
-        return f"{self.scheme.title}, by a page in the browser" if self.paged else self.scheme.title
-
-    def takes(self) -> set[str]:
-        """The fields that are kept of it."""
-        how, renew = self.scheme.login or {}, self.scheme.renew or {}
-        texts = [self.scheme.base, how.get("page", "")] if self.paged else [self.scheme.base]
-        named = {name for text in texts for name in template.names(text)}
-        later = {*renew.get("needs", ()), *renew.get("keep", ())}
-        return {*self.scheme.needs, *self.needs, *named, *later, *(how.get("keep", ()) if self.paged else ())}
-
-
-@dataclass(slots=True)
-class Words:
-    """The words of a line: who and under which name, what was given, what was asked for."""
-
-    names: list[str] = field(default_factory=list)
-    given: dict[str, str] = field(default_factory=dict)
-    switches: set[str] = field(default_factory=set)
-
-
 def login(argv: list[str]) -> int:
     """`login SERVICE [NAME] [--url … | --token - | …]`."""
     line = general(argv, also=VALUES)
@@ -98,7 +60,7 @@ def login(argv: list[str]) -> int:
     words.given = _read(service, words.given)
     renews = _renewable(service, name, words)
     _demand_free(service, name, words, renews=renews is not None)
-    way, values = renews or _chosen(service, words)
+    way, values = renews or chosen(service, words)
     if way.paged:
         values = browser.let_in(line, methods, service, way.scheme, values, opens="--no-browser" not in words.switches)
     values = {key: value for key, value in values.items() if key in way.takes() or key in words.given}
@@ -187,111 +149,8 @@ def _demand_free(service: Service, name: str, words: Words, *, renews: bool) -> 
         raise CallError("nothing was changed", hint=f"another name keeps both: declarest login {service.name} NAME")
 
 
-def ways(service: Service) -> list[Way]:
-    """The ways to sign in that a service has."""
-    own = [scheme for scheme in service.schemes if not scheme.apart]
-    return [*map(Way, own), *(Way(scheme, paged=True) for scheme in own if scheme.login)]
-
-
-def _chosen(service: Service, words: Words) -> tuple[Way, Json]:
-    """The way that fits what was given, and all its fields; what is missing is asked for."""
-    found = settings.credentials(service, words.given, saved=False)
-    way = _complete(service, found)
-    if way is None and not words.given and not ask.possible():
-        words.given = _piped(service)
-        found = settings.credentials(service, words.given, saved=False)
-        way = _complete(service, found)
-    if way is None and not ask.possible():
-        raise _missing(service, found)
-    if way is None:
-        way = _asked_for(service, found)
-        found = _filled(service, way, words, found)
-    return way, dict(found.values)
-
-
-def _complete(service: Service, found: settings.Credentials) -> Way | None:
-    """The way whose fields are all known, that which most was said of on the line; a page only where it must be."""
-    whole = [way for way in ways(service) if set(way.needs) <= set(found.values) and _said(way, found)]
-    return max(whole, key=lambda way: (_said(way, found, settings.SOURCES[:1]), not way.paged), default=None)
-
-
-def _said(way: Way, found: settings.Credentials, sources: tuple[str, ...] = settings.SOURCES[:2]) -> int:
-    """How many of the fields of a way were said."""
-    return sum(found.sources.get(name) in sources for name in way.needs)
-
-
-def _piped(service: Service) -> dict[str, str]:
-    """The pasted address that comes through standard input, where nothing else was given."""
-    name = next(iter(service.accept), "")
-    if not name or sys.stdin is None:
-        return {}
-    text = decoded(File("stdin", sys.stdin.buffer.read())).strip()
-    return {name: text} if text else {}
-
-
-def _missing(service: Service, found: settings.Credentials) -> CallError:
-    error = settings.missing(service, [], found.values, "")
-    paged = [way for way in ways(service) if way.paged]
-    lines = [f"  {way.title}: {', '.join(way.needs)}" for way in paged]
-    error.hint = "\n".join([*error.hint.splitlines()[:1], *lines, *error.hint.splitlines()[1:]])
-    return error
-
-
-def _asked_for(service: Service, found: settings.Credentials) -> Way:
-    """The way that the person chooses, among those of which something was said, else among all."""
-    hosts = settings.hosts(service)
-    every = ways(service)
-    begun = [
-        way for way in every if any(found.sources.get(name) in settings.SOURCES[:2] for name in {*way.needs} - hosts)
-    ]
-    some = begun or every
-    if len(some) == 1:
-        return some[0]
-    console.say(f"How do you sign in to {service.title}?")
-    return some[ask.choice("Number", [way.title for way in some])]
-
-
-def _filled(service: Service, way: Way, words: Words, found: settings.Credentials) -> settings.Credentials:
-    """The fields of a way, those that are missing asked for: as one pasted text where there is one for all of them."""
-    if service.help and not way.paged:
-        console.note(service.help)
-    whole = _whole(service, way)
-    while True:
-        lacking = [name for name in way.needs if name not in found.values]
-        if not lacking:
-            return found
-        name = whole if whole and whole not in words.given else lacking[0]
-        question = settings.example(service, service.accept[name][0]) if name == whole else _about(service, name)
-        hidden = name == whole or name in service.secrets()
-        found = ask.until(lambda text, name=name: _with(service, words, name, text), question, secret=hidden)
-
-
-def _with(service: Service, words: Words, name: str, text: str) -> settings.Credentials:
-    """The fields with one more that was typed; the host may be pasted as an address."""
-    if not text:
-        raise CallError("nothing was given, and nothing is saved")
-    if "/" in text and name in settings.hosts(service) and service.accept:
-        name = next(iter(service.accept))
-    found = settings.credentials(service, {**words.given, name: text}, saved=False)
-    words.given[name] = text
-    return found
-
-
-def _whole(service: Service, way: Way) -> str:
-    """The name of the pasted text that holds all that a way needs; empty where there is none."""
-    for name, forms in service.accept.items():
-        if any(set(way.needs) <= set(template.names(form)) for form in forms):
-            return name
-    return ""
-
-
-def _about(service: Service, name: str) -> str:
-    text = service.fields.get(name, {}).get("description", "")
-    return f"{name}, {text[0].lower()}{text[1:]}" if text else name
-
-
 def _checked(line: Line, methods: Catalog, service: Service, values: Json) -> Json:
-    """Who the connection is of and what it may do, by harmless calls. Raises what the service says where it is no good."""
+    """Who the connection is of and what it may do, by harmless calls. Raises what the service says."""
     how = service.whoami
     if how is None:
         console.note(f"it is not checked: nothing says by which call of {service.title} that may be done")
@@ -393,8 +252,8 @@ def _help(methods: Catalog, names: list[str]) -> str:
         lines += [pages.item(way.title, ", ".join(way.needs)) for way in ways(service)]
         lines += ["\n", pages.credentials(methods, name)]
     lines.append(
-        "\nWhat is missing is asked for, secrets without showing them. A value - is read from standard input, @file from"
-        "\na file; an address alone may be piped in. Secrets go to the system's keyring where there is one that works"
-        "\n(pip install 'declarest[keyring]'), else to a file that only you can read.\n"
+        "\nWhat is missing is asked for, secrets without showing them. A value - is read from standard input, @file"
+        "\nfrom a file; an address alone may be piped in. Secrets go to the system's keyring where there is one that"
+        "\nworks (pip install 'declarest[keyring]'), else to a file that only you can read.\n"
     )
     return "".join(lines)

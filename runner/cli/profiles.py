@@ -10,16 +10,19 @@ from .. import profiles as store
 from ..errors import CallError, did_you_mean, nearest
 from . import console
 from . import help as pages
-from .login import Words, service_of, sorted_words
+from .login import service_of, sorted_words
 from .words import catalog, general
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..catalog import Catalog
     from ..spec import Service
+    from .ways import Words
     from .words import Line
 
 Json = dict[str, Any]
-_TIMES = range(10**9, 10**11)  # whole numbers that are Unix seconds: from 2001 on
+_FIRST = 10**9  # from here on, in 2001, a whole number that is kept of a sign-in is taken for Unix seconds
 _OPTIONS = ("--output", "--methods", "--lang", "--profile")
 
 
@@ -97,7 +100,7 @@ def _row(methods: Catalog, name: str, profile: str) -> Json:
     }
 
 
-def _expiry(service: Service, found: Json) -> str:
+def _expiry(service: Service, found: Mapping[str, Any]) -> str:
     """When it ends, where a sign-in or a renewal keeps a whole number that is a time: `2026-01-31 12:00 (over)`."""
     kept = {
         name
@@ -105,7 +108,9 @@ def _expiry(service: Service, found: Json) -> str:
         for how in (scheme.login, scheme.renew)
         for name in (how or {"keep": ()})["keep"]
     }
-    ends = next((found[name] for name in sorted(kept) if found.get(name) in _TIMES), None)
+    ends = next(
+        (found[name] for name in sorted(kept) if isinstance(found.get(name), int) and found[name] >= _FIRST), None
+    )
     if ends is None:
         return ""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(ends)) + (" (over)" if ends < time.time() else "")
@@ -174,7 +179,7 @@ def _forget(pairs: list[tuple[str, str]]) -> int:
     for service, name in pairs:
         trouble = store.remove(service, name)
         console.say(
-            f"the profile {name} of {service} is forgotten here; where it came from it is good until it is deleted there"
+            f"the profile {name} of {service} is forgotten here; the service takes it until it is deleted there"
         )
         console.warn(filter(None, [trouble]))
     return 0
