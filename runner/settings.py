@@ -83,8 +83,8 @@ def credentials(
     values: Json = {}
     sources: dict[str, str] = {}
     alone = service.guest or profile == ""
-    name = profiles.chosen(service.name, profile) if saved and not alone else ""
-    kept = [(SOURCES[1], environment(service)), (SOURCES[2], profiles.fields(service.name, name))]
+    chosen = profiles.chosen(service.name, profile) if saved and not alone else ""
+    kept = [(SOURCES[1], environment(service)), (SOURCES[2], profiles.fields(service.name, chosen))]
     pasted = ""
     for source, found in [(SOURCES[0], given), *([] if alone else kept)]:
         fields = _split(service, found)
@@ -98,7 +98,7 @@ def credentials(
     for name, node in service.fields.items():
         if name not in values and "default" in node:
             values[name], sources[name] = node["default"], SOURCES[3]
-    return Credentials(_typed(service, values), sources, pasted, name if SOURCES[2] in sources.values() else "")
+    return Credentials(_typed(service, values), sources, pasted, chosen if SOURCES[2] in sources.values() else "")
 
 
 def origins(service: Service, given: Mapping[str, Any], found: Credentials) -> list[tuple[str, Any, str]]:

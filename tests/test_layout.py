@@ -159,7 +159,7 @@ def test_each_outside_library_has_one_home(file: str, source: str) -> None:
         assert name in HOMES[library] or name.split(".")[0] in HOMES[library], f"{name} imports {library}"
 
 
-ENGINE = "bucket spec query template request response pacing auth renewal signin paging batch dispatch pack rows"
+ENGINE = "bucket spec query template request response pacing auth renewal paging batch dispatch pack rows"
 
 
 def test_the_engine_takes_its_clock_from_the_client(file: str, source: str) -> None:
