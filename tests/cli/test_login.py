@@ -108,11 +108,11 @@ def host(site: Any) -> str:
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[httpx.Response]]]:
-    """A browser whose person does what `act` does with the address of the page."""
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Callable[[], list[httpx.Response]]]]:
+    """A browser whose person goes where `act` says that the page leads. It gives what tells what was seen there."""
     threads: list[threading.Thread] = []
 
-    def opens(act: Callable[[str, str], list[str]]) -> list[httpx.Response]:
+    def opens(act: Callable[[str, str], list[str]]) -> Callable[[], list[httpx.Response]]:
         seen: list[httpx.Response] = []
 
         def visit(address: str) -> None:
@@ -126,7 +126,13 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[httpx.R
 
         monkeypatch.setattr(webbrowser, "open", opened)
         monkeypatch.setenv("DISPLAY", ":0")
-        return seen
+
+        def told() -> list[httpx.Response]:
+            for thread in threads:
+                thread.join(10)
+            return seen
+
+        return told
 
     yield opens
     for thread in threads:
@@ -218,7 +224,7 @@ def test_a_profile_is_replaced_only_by_force_where_nobody_can_be_asked(line: Run
         (["a", "b"], "login takes a service and a name, not vault a b; put a name with blanks in quotes"),
         (["a,b"], "a profile can't be called 'a,b'"),
         (["--tokn", "x"], "login has no option --tokn; did you mean --token?"),
-        (["--colour", "x"], "login has no option --colour; it has --url, --scheme"),
+        (["--zzz", "x"], "login has no option --zzz; it has --url, --scheme"),
         (["--token"], "--token needs a value; - reads standard input, @file a file"),
         (["-x"], "login has no option -x"),
         (["--all"], "login has no option --all"),
@@ -265,9 +271,9 @@ def test_a_page_lets_in_and_what_it_yields_is_exchanged_and_kept(line: Run, site
     seen = page(lambda back, mark: [back, f"{back}x?a=1", f"{back}?word=hush-word&mark={mark}&house={host}"])
     site.say(TOKENS, ME, RIGHTS)
     said = line("login", "vault", "--server", host, "--app", "a-1", "--app-key", "hush-key")
-    assert (said.code, [one.status_code for one in seen]) == (0, [404, 404, 200])
-    assert "You may close this page" in seen[2].text
-    assert "hush" not in said.out + said.err + seen[2].text
+    assert (said.code, [one.status_code for one in seen()]) == (0, [404, 404, 200])
+    assert "You may close this page" in seen()[2].text
+    assert "hush" not in said.out + said.err + seen()[2].text
     assert site.asked[0].data == {"want": "word", "app": "a-1", "key": "hush-key", "word": "hush-word"}
     assert site.asked[1].headers["Authorization"] == "Bearer hush-token"
     assert kept() == {
@@ -310,8 +316,8 @@ def test_what_comes_back_wrong_is_told_and_nothing_is_exchanged(
     assert said.code == code
     assert f"error: {told}" in said.err
     assert site.asked == []
-    assert seen[0].status_code == 400
-    assert "<b>" not in seen[0].text
+    assert seen()[0].status_code == 400
+    assert "<b>" not in seen()[0].text
 
 
 @pytest.mark.parametrize(
@@ -447,7 +453,8 @@ def test_a_row_tells_what_cannot_be_read(line: Run, desk: Path) -> None:
     path = Path(profiles.path())
     path.parent.mkdir(mode=0o700)
     path.write_text(
-        "[vault.a]\nkeyring = true\nserver = 'a.example'\n[vault.b]\nserver = 'b.example'\nends = 1500000000\n[gone.x]\n"
+        "[vault.a]\nkeyring = true\nserver = 'a.example'\n"
+        "[vault.b]\nserver = 'b.example'\nends = 1500000000\n[gone.x]\n"
     )
     path.chmod(0o600)
     rows = {row["profile"]: row for row in line("profiles", "-o", "json").data}
@@ -468,7 +475,8 @@ class Terminal:
 
     def __init__(self, words: list[str], env: dict[str, str]) -> None:
         self.here, there = pty.openpty()
-        start = "import os,sys,fcntl,termios;os.setsid();fcntl.ioctl(0,termios.TIOCSCTTY,0);os.execv(sys.executable,sys.argv[1:])"
+        start = "import os, sys, fcntl, termios\nos.setsid()\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+        start += "os.execv(sys.executable, sys.argv[1:])"
         command = [sys.executable, "-c", start, sys.executable, "-m", "runner", *words]
         self.process = subprocess.Popen(command, stdin=there, stdout=there, stderr=there, env=env)
         os.close(there)
