@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import os
 import pty
@@ -468,6 +469,62 @@ def test_a_row_tells_what_cannot_be_read(line: Run, desk: Path) -> None:
     assert line("--complete", "log").out == "login\nlogout\n"
     path.write_text("[")
     assert line("--complete", "logout", "vault", "").out == ""
+
+
+class Seat(io.StringIO):
+    """Standard input where somebody sits and types what is given."""
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+
+@pytest.fixture
+def types(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has somebody sit there who types these lines."""
+
+    def typed(text: str) -> None:
+        seat = Seat(text)
+        monkeypatch.setattr(sys, "stdin", seat)
+        monkeypatch.setattr("runner.cli.ask.possible", lambda: True)
+        monkeypatch.setattr(getpass, "getpass", lambda *_: seat.readline().rstrip())
+
+    return typed
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "found"),
+    [
+        ([], "\n{url}/in/hush/\n", {"code": "hush"}),
+        (["--url", "{host}"], "1\nhush\n", {"code": "hush"}),
+        ([], "2\n{host}\nhush\n", {"token": "hush"}),
+        (["--token", "hush"], "a b\n{host}\n", {"token": "hush"}),
+    ],
+)
+def test_what_is_missing_is_asked_for(
+    words: list[str], typed: str, found: dict[str, str], line: Run, site: Any, host: str, types: Any
+) -> None:
+    url = site.url
+    types(typed.format(url=url, host=host))
+    said = line("login", "vault", "--no-check", *(word.format(url=url, host=host) for word in words))
+    assert (said.code, kept()) == (0, {"server": host} | found)
+
+
+def test_nothing_typed_is_the_end(line: Run, types: Any) -> None:
+    types("\n")
+    assert line("login", "vault", "--token", "hush").err.endswith("error: nothing was given, and nothing is saved\n")
+
+
+def test_who_says_no_changes_nothing(line: Run, types: Any) -> None:
+    words = ["login", "vault", "--no-check", "--url"]
+    line(*words, "http://127.0.0.1:1/in/hush/")
+    types("no\n")
+    assert line(*words, "http://127.0.0.1:1/in/else/").err.endswith(
+        "error: nothing was changed; another name keeps both: declarest login vault NAME\n"
+    )
+    types("y\n")
+    assert line(*words, "http://127.0.0.1:1/in/else/").code == 0
+    assert kept()["code"] == "else"
 
 
 class Terminal:

@@ -34,7 +34,7 @@ class Ring(KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[tuple[str, str], str] = {}
         self.fails: set[str] = set()
         self.deaf = False
@@ -106,6 +106,12 @@ def test_settings_and_secrets_stand_apart_and_only_the_owner_reads_them(box: Pat
     assert profiles.settings("toys", "main") == {"host": "a.example"}
     assert profiles.fields("toys", "") == {}
     assert (profiles.services(), profiles.names("toys"), profiles.default("toys")) == (["toys"], ["main"], "main")
+
+
+def test_a_profile_without_secrets_is_kept_as_well(box: Path) -> None:
+    save(values={"host": "a.example"})
+    assert profiles.fields("toys", "main") == {"host": "a.example"}
+    assert not (box / "secrets.toml").exists()
 
 
 def test_the_first_profile_becomes_the_default_until_another_is_made_it() -> None:
@@ -351,7 +357,7 @@ def test_a_keyring_without_a_backend_is_none() -> None:
     from keyring.backends.fail import Keyring
 
     before = keyring.get_keyring()
-    keyring.set_keyring(Keyring())
+    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]
     try:
         assert not ring.put("toys", "main", {})
     finally:
