@@ -90,16 +90,15 @@ def lock(name: str, patience: float) -> Callable[[], None] | None:
 
     mark = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).hexdigest()
     make_folder()
+    held = None
     try:
         held = sqlite3.connect(path(f".{mark}.lock"), timeout=patience, isolation_level=None, check_same_thread=False)
-        try:
-            held.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            held.close()
-            if "locked" in str(error):
-                return None
-            raise
+        held.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
+        if held is not None:
+            held.close()
+        if "locked" in str(error):
+            return None
         raise CallError(f"can't write in {folder('config')}: {error}", hint=_MOVE) from None
     return held.close
 

@@ -59,13 +59,13 @@ def login(argv: list[str]) -> int:
     name = _name(line, words)
     words.given = _read(service, words.given)
     renews = _renewable(service, name, words)
-    _demand_free(service, name, words, renews=renews is not None)
+    replaces = _replaces(service, name, words, renews=renews is not None)
     way, values = renews or chosen(service, words)
     if way.paged:
         values = browser.let_in(line, methods, service, way.scheme, values, opens="--no-browser" not in words.switches)
     values = {key: value for key, value in values.items() if key in way.takes() or key in words.given}
     told = {} if line.on("--no-check") else _checked(line, methods, service, values)
-    return _keep(line, service, name, way, values, words, told)
+    return _keep(line, service, name, way, values, told, default="--default" in words.switches, replaces=replaces)
 
 
 def sorted_words(line: Line) -> Words:
@@ -117,6 +117,8 @@ def _read(service: Service, flags: dict[str, str]) -> dict[str, str]:
             hint = did_you_mean(nearest(flag, [*spelt, *SWITCHES, *VALUES])) or f"it has {', '.join(spelt)}"
             raise CallError(f"login has no option {flag}", hint=hint)
         found[name] = secret(name, text, outside)
+        if not found[name].isprintable():  # nor is a letter that is no UTF-8
+            raise CallError(f"{flag} holds letters that no text has", hint="copy it again")
     return found
 
 
@@ -138,15 +140,18 @@ def _telling(service: Service) -> set[str]:
     return {*service.accept, *service.secrets(), *settings.hosts(service)}
 
 
-def _demand_free(service: Service, name: str, words: Words, *, renews: bool) -> None:
-    """Ask before a profile is replaced, where there is somebody to ask."""
-    if name not in profiles.names(service.name) or "--force" in words.switches or renews:
-        return
+def _replaces(service: Service, name: str, words: Words, *, renews: bool) -> bool:
+    """Whether a profile of that name may be replaced: the person is asked, where there is one."""
+    if "--force" in words.switches or renews:
+        return True
+    if name not in profiles.names(service.name):
+        return False
     if not ask.possible():
         message = f"{service.name} has a profile {name!r} already"
         raise CallError(message, hint="--force replaces it; another name keeps both: declarest login SERVICE NAME")
     if not ask.yes(f"{service.name} has a profile {name!r} already. Replace it?"):
         raise CallError("nothing was changed", hint=f"another name keeps both: declarest login {service.name} NAME")
+    return True
 
 
 def _checked(line: Line, methods: Catalog, service: Service, values: Json) -> Json:
@@ -195,33 +200,21 @@ def _scopes(client: Client, method: str) -> list[str] | None:
 
 
 def _keep(  # noqa: PLR0913 - what is kept, and what is said of it
-    line: Line, service: Service, name: str, way: Way, values: Json, words: Words, told: Json
+    line: Line, service: Service, name: str, way: Way, values: Json, told: Json, *, default: bool, replaces: bool
 ) -> int:
     """Save it, and say what was saved and where."""
     whole = {key: value for key, value in values.items() if value != service.fields.get(key, {}).get("default")}
-    exists = name in profiles.names(service.name)
-    replace = exists or "--force" in words.switches
-    try:
-        where = profiles.save(
-            service.name,
-            name,
-            whole,
-            service.secrets(),
-            ring=True,
-            hosts=settings.hosts(service),
-            replace=replace,
-        )
-    except UnicodeEncodeError:
-        raise CallError("a value is not UTF-8 text") from None
-    if "--default" in words.switches:
+    hosts, hidden = settings.hosts(service), service.secrets()
+    where = profiles.save(service.name, name, whole, hidden, ring=True, hosts=hosts, replace=replaces)
+    if default:
         profiles.set_default(service.name, name)
-    default = profiles.default(service.name)
-    host = next((str(values[one]) for one in service.fields if one in settings.hosts(service) and one in values), "")
+    usual = profiles.default(service.name)
+    host = next((str(values[one]) for one in service.fields if one in hosts and one in values), "")
     who = told.get("who")
     answer = {
         "service": service.name,
         "profile": name,
-        "default": default == name,
+        "default": usual == name,
         "host": host,
         "kind": way.scheme.title,
         "who": who,
@@ -235,7 +228,7 @@ def _keep(  # noqa: PLR0913 - what is kept, and what is said of it
     lines = [f"{service.title}: {' at '.join(filter(None, [shown, host]))}, by {way.scheme.title}"]
     if told.get("scopes"):
         lines.append(f"scopes: {', '.join(told['scopes'])}")
-    mark = ", the default one" if default == name else f"; the default one is {default}"
+    mark = ", the default one" if usual == name else f"; the default one is {usual}"
     lines.append(f"saved as the profile {name} of {service.name}{mark}; its secrets are in {where}")
     console.answer("".join(f"{console.plain(one)}\n" for one in lines))
     return 0

@@ -230,7 +230,7 @@ def test_a_profile_is_replaced_only_by_force_where_nobody_can_be_asked(line: Run
         (["-x"], "login has no option -x"),
         (["--all"], "login has no option --all"),
         (["--url", "https://a.example/in/"], "--url https://a.example/… is not an address that Vault has; it looks"),
-        (["--url", "\udcff/in/x/"], "--url "),
+        (["--url", "\udcff/in/x/"], "--url holds letters that no text has; copy it again"),
     ],
 )
 def test_a_line_that_does_not_fit_is_told(words: list[str], told: str, line: Run) -> None:
@@ -508,6 +508,33 @@ def test_what_is_missing_is_asked_for(
     types(typed.format(url=url, host=host))
     said = line("login", "vault", "--no-check", *(word.format(url=url, host=host) for word in words))
     assert (said.code, kept()) == (0, {"server": host} | found)
+
+
+def test_the_only_service_needs_no_name(line: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DECLAREST_METHODS")
+    assert line("login").code == 3
+
+
+def test_a_service_without_help_asks_as_well(line: Run, vault: Path, host: str, types: Any) -> None:
+    text = SERVICE.replace("  help: Ask the keeper\n", "").replace(
+        '  accept: {url: ["{scheme}://{server}/in/{code}/", "{scheme}://{server}/", "{server}"]}\n', ""
+    )
+    (vault / "_service.yaml").write_text(text)
+    types(f"1\n{host}\nhush\n")
+    assert line("login", "vault", "--no-check").code == 0
+    assert kept() == {"server": host, "code": "hush"}
+
+
+def test_a_terminal_is_told_that_it_may_paste(line: Run, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signin.Listener.wait, "__defaults__", (0.01,))
+    words = ["login", "vault", "--no-browser", "--server", host, "--app", "a", "--app-key", "hush-key"]
+    here, there = pty.openpty()
+    with os.fdopen(there) as seat:
+        monkeypatch.setattr(sys, "stdin", seat)
+        assert "What you paste is not shown" in line(*words).err
+    os.close(here)
+    monkeypatch.setattr(sys, "stdin", None)
+    assert line(*words).code == 5
 
 
 def test_nothing_typed_is_the_end(line: Run, types: Any) -> None:
