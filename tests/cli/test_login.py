@@ -499,6 +499,7 @@ def types(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         (["--url", "{host}"], "1\nhush\n", {"code": "hush"}),
         ([], "2\n{host}\nhush\n", {"token": "hush"}),
         (["--token", "hush"], "a b\n{host}\n", {"token": "hush"}),
+        (["--token", "hush"], "{url}/\n", {"token": "hush"}),
     ],
 )
 def test_what_is_missing_is_asked_for(
