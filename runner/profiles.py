@@ -279,7 +279,10 @@ class Kept:
         return strongbox.lock(f"renew.{self.service}.{self.name}", 0.0)
 
     def fresh(self) -> Mapping[str, Any]:
-        """Its fields as they are kept now."""
+        """Its fields as they are kept now. Raises CallError where somebody has removed it."""
+        if self.name not in names(self.service):
+            message = f"the profile {self.name!r} was removed meanwhile"
+            raise CallError(message, hint=f"sign in again: declarest login {self.service} {self.name}")
         found = fields(self.service, self.name)
         _demand_same(self.service, self.name, found, self.hosts)
         return found

@@ -251,6 +251,8 @@ def test_a_renewal_for_another_account_is_refused() -> None:
             "the profile 'main' of toys was a.example and is b.example now; another program has signed in; start again"
         )
     assert profiles.fields("toys", "main") == B
+    profiles.remove("toys", "main")
+    assert fault(kept.fresh) == "the profile 'main' was removed meanwhile; sign in again: declarest login toys main"
 
 
 def test_whoever_wants_to_know_is_told_of_a_renewal() -> None:
