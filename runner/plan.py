@@ -17,7 +17,7 @@ from .pack import Pack
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .spec import Method
+    from .spec import Method, Service
 
     Calls = Mapping[str, tuple[str, Mapping[str, Any]]] | Sequence[tuple[str, Mapping[str, Any]]]
 
@@ -36,6 +36,14 @@ class Plan:
 
     call: Call
     warnings: tuple[Problem, ...]
+
+
+def _keeper(service: Service, account: accounts.Credentials, saver: renewal.Saver | None) -> renewal.Account:
+    """Who keeps a renewed authorisation: the profile that it came from, or the caller."""
+    if not account.profile:
+        return renewal.Unkept(saver)
+    hosts = {name: account.values[name] for name in accounts.hosts(service) & account.values.keys()}
+    return profiles.Kept(service.name, account.profile, saver, hosts)
 
 
 class Planner:
@@ -67,7 +75,7 @@ class Planner:
             account = accounts.credentials(self.service, given, profile)
         kept = self.served is None
         book = pacing.Book(kept, ledger.choose(limits if kept else "memory"), time.monotonic)
-        keeper = profiles.Kept(service, account.profile, saver) if account.profile else renewal.Unkept(saver)
+        keeper = _keeper(self.service, account, saver)
         self.session = Session(
             account, self.method, self._has, time.time, _dice, insecure=insecure, book=book, account=keeper
         )

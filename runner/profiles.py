@@ -1,32 +1,57 @@
 """The saved connections of a user: settings in `profiles.toml`, secrets apart in the system's keyring or a file.
 
 The secrets stand in `secrets.toml` where there is no keyring: mode 0600, in a folder of 0700, refused when others
-can read it. A secret that somebody wrote into `profiles.toml` by hand is read as well; that file is held to the same.
+can read it. Beside them stands which hosts they were saved for, and they are given out for no other. A secret that
+somebody wrote into `profiles.toml` by hand is read as well; that file is held to the same.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from . import ring as keyring
+from . import strongbox
 from .errors import CallError, did_you_mean, nearest
-from .folders import folder
 
 Json = dict[str, Any]
 SETTINGS, SECRETS = "profiles.toml", "secrets.toml"
-KEYRING = "keyring"  # the key of a profile that says where its secrets are
+KEYRING = "keyring"  # the key of a profile that says that its secrets are there
 DEFAULT = "default"
-PATIENCE = 30.0  # seconds to wait for another program that is writing the same file
+_FOR = "@"  # what stands before the name of a field that says which host the secrets are for
 
 
 def path(name: str = SETTINGS) -> str:
     """The place of a file of profiles."""
-    return os.path.join(folder("config"), name)
+    return strongbox.path(name)
+
+
+def read(name: str) -> Json:
+    """A file of profiles; nothing where there is none. It may hold secrets, so one that others can read is refused.
+
+    Raises CallError with the line and the column where it is no TOML.
+    """
+    return _checked(strongbox.parsed(strongbox.text(name), path(name)), path(name))
+
+
+def _checked(data: Json, place: str) -> Json:
+    from .compiler import faults
+
+    misfits = faults(data, "profile")
+    if misfits:  # what the grammar says about it would quote a secret
+        message = f"{place}: {'.'.join(map(str, misfits[0][0]))} does not fit"
+        raise CallError(message, hint='write [service.profile], and under it lines such as name = "text"')
+    return data
+
+
+def services() -> list[str]:
+    """The services that have profiles."""
+    return [
+        service for service, table in read(SETTINGS).items() if any(isinstance(one, dict) for one in table.values())
+    ]
 
 
 def names(service: str) -> list[str]:
@@ -51,217 +76,243 @@ def chosen(service: str, name: str | None) -> str:
             raise CallError(message, hint=f"declarest login {service} {wanted} makes one, or pass the credentials")
         return ""
     taken = wanted or default(service)
-    known = names(service)
-    if taken and taken not in known:
-        near = did_you_mean(nearest(taken, known))
-        message = f"there is no profile {taken!r} for {service}"
-        raise CallError(message, hint=near or f"{path()} has {', '.join(known) or 'none'} for {service}")
+    if taken and taken not in names(service):
+        raise _unknown(service, taken)
     return taken
 
 
-def fields(service: str, name: str) -> Json:
-    """The fields of a profile, its secrets among them."""
-    if not name:
-        return {}
-    settings = dict(read(SETTINGS)[service][name])
-    where = settings.pop(KEYRING, False)
-    return {**settings, **(_ring_secrets(service, name) if where else read(SECRETS).get(service, {}).get(name, {}))}
+def _unknown(service: str, name: str) -> CallError:
+    known = names(service)
+    near = did_you_mean(nearest(name, known))
+    hint = near or f"{path()} has {', '.join(known) or 'none'} for {service}"
+    return CallError(f"there is no profile {name!r} for {service}", hint=hint)
 
 
 def settings(service: str, name: str) -> Json:
-    """The fields of a profile that stand in the file of settings, and nothing of the keyring's."""
-    return {key: value for key, value in read(SETTINGS)[service][name].items() if key != KEYRING}
+    """The fields of a profile that stand in the file of settings. Raises CallError where there is no such profile."""
+    return {key: value for key, value in _block(service, name).items() if key != KEYRING}
 
 
-def read(name: str) -> Json:
-    """A file of profiles; nothing where there is none. It may hold secrets, so one that others can read is refused.
+def _block(service: str, name: str) -> Json:
+    block = read(SETTINGS).get(service, {}).get(name)
+    if not isinstance(block, dict):
+        raise _unknown(service, name)
+    return block
 
-    Raises CallError with the line and the column where it is no TOML.
+
+def fields(service: str, name: str) -> Json:
+    """The fields of a profile, its secrets among them; nothing where no profile is named.
+
+    Raises CallError where the secrets can't be had, or were saved for another host than the settings say.
     """
-    import tomllib
-
-    place = path(name)
-    try:
-        if os.name == "posix" and os.stat(place).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise CallError(f"{place} can be read by others", hint=f"chmod 600 {place}")
-        with open(place, encoding="utf-8") as file:
-            data = tomllib.loads(file.read())
-    except FileNotFoundError:
+    if not name:
         return {}
-    except tomllib.TOMLDecodeError as error:
-        message = f"{place} is no TOML: {error}"
-        raise CallError(message, hint="each profile stands under a line [service.name] of its own") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CallError(f"can't read {place}: {getattr(error, 'strerror', None) or error}") from None
-    from .compiler import faults
+    found = _fields(service, name)
+    if _moved(*found):
+        found = _fields(service, name)  # another program may have signed in between the two files
+    block, secrets = found
+    moved = _moved(block, secrets)
+    if moved:
+        now = block.get(moved) or "nothing"
+        message = f"the secrets of the profile {name!r} were saved for {secrets[_FOR + moved] or 'no such host'}"
+        message += f", and {path()} says {moved} = {now}"
+        raise CallError(message, hint=f"sign in there: declarest login {service} {name}; or write it as it was")
+    return {**block, **{key: value for key, value in secrets.items() if not key.startswith(_FOR)}}
 
-    misfits = faults(data, "profile")
-    if misfits:  # what the grammar says about it would quote a secret
-        message = f"{place}: {'.'.join(map(str, misfits[0][0]))} does not fit"
-        raise CallError(message, hint='write [service.profile], and under it lines such as name = "text"')
-    return data
+
+def _fields(service: str, name: str) -> tuple[Json, Json]:
+    block = _block(service, name)
+    settings = {key: value for key, value in block.items() if key != KEYRING}
+    return settings, _secrets(service, name, block)
 
 
-def save(service: str, name: str, values: Mapping[str, Any], secret: frozenset[str], *, ring: bool) -> str:
+def _secrets(service: str, name: str, block: Json) -> Json:
+    """The secrets of a profile and the hosts that they are for."""
+    return keyring.get(service, name) if block.get(KEYRING) else dict(read(SECRETS).get(service, {}).get(name, {}))
+
+
+def _moved(block: Json, secrets: Json) -> str:
+    """The field of a host for which the secrets were not saved."""
+    hosts = [key.removeprefix(_FOR) for key in secrets if key.startswith(_FOR)]
+    return next((key for key in hosts if str(block.get(key, "")).lower() != secrets[_FOR + key].lower()), "")
+
+
+def place(service: str, name: str, key: str) -> str:
+    """Where a field of a profile stands: the path of a file, or the keyring."""
+    block = _block(service, name)
+    if key in read(SECRETS).get(service, {}).get(name, {}) and not block.get(KEYRING):
+        return path(SECRETS)
+    return path() if key in block else "the keyring"
+
+
+def demand_name(name: str) -> None:
+    """Refuse a name that a profile can't have. Raises CallError."""
+    if not name.strip() or name != name.strip() or not name.isprintable() or name.startswith("-") or "," in name:
+        message = f"a profile can't be called {name!r}"
+        raise CallError(message, hint="a name has no commas, no blanks around it, and does not begin with -")
+    if name == DEFAULT:
+        raise CallError("a profile can't be called default", hint="declarest profiles default makes one the default")
+
+
+def save(  # noqa: PLR0913 - a profile and how it is kept
+    service: str,
+    name: str,
+    values: Mapping[str, Any],
+    secret: frozenset[str],
+    *,
+    ring: bool,
+    hosts: frozenset[str] = frozenset(),
+    replace: bool = True,
+) -> str:
     """Keep a connection: its settings and, in the keyring with `ring`, its secrets. Gives where the secrets are.
 
-    The first profile of a service becomes its default one. What else stands in the file stays as it is.
+    `hosts` are the fields that say for which hosts the secrets are. The first profile of a service becomes its
+    default one. What else stands in the file stays as it is. Raises CallError where there is one of that name
+    and it is not to be replaced.
     """
+    demand_name(name)
     secrets = {key: value for key, value in values.items() if key in secret}
     block: Json = {key: value for key, value in values.items() if key not in secret}
-    kept = bool(secrets) and ring and _into_ring(service, name, secrets)
-    with _writing(SECRETS):
-        table = read(SECRETS)
-        table.setdefault(service, {})[name] = {} if kept else secrets
-        _write(SECRETS, _dumped(table))
-    with _writing(SETTINGS):
-        document = _edited()
-        table = document.setdefault(service, {})
-        table.setdefault(DEFAULT, name)
-        table[name] = {**block, KEYRING: True} if kept else block
-        _write(SETTINGS, document.as_string())
+    if secrets:
+        secrets |= {_FOR + host: str(values.get(host, "")) for host in sorted(hosts)}
+    with strongbox.writing():
+        old = read(SETTINGS).get(service, {}).get(name)
+        if old is not None and not replace:
+            raise CallError(f"{service} has a profile {name!r} already", hint="--force takes its place")
+        _edited(
+            lambda data: _put(data, service, name, block)
+        )  # whether it can be edited is known before anything is kept
+        kept = bool(secrets) and ring and keyring.put(service, name, secrets)
+        whole = {**block, KEYRING: True} if kept else block
+        _keep(service, name, {} if kept else secrets)
+        strongbox.write(SETTINGS, _edited(lambda data: _put(data, service, name, whole)))
+        if old and old.get(KEYRING) and not kept:
+            keyring.drop(service, name)
     return "the keyring" if kept else path(SECRETS)
 
 
-def renew(service: str, name: str, secrets: Mapping[str, Any]) -> None:
-    """Keep new values of some secrets, where they are kept. What is kept is whole at any moment."""
-    if read(SETTINGS)[service][name].get(KEYRING):
-        from .errors import RunnerError
-
-        whole = {**_ring_secrets(service, name), **secrets}
-        if not _into_ring(service, name, whole):
-            raise RunnerError("the keyring did not take the renewed secrets", hint="look whether it is unlocked")
-        return
-    with _writing(SECRETS):
-        table = read(SECRETS)
-        table.setdefault(service, {}).setdefault(name, {}).update(secrets)
-        _write(SECRETS, _dumped(table))
+def _put(data: Any, service: str, name: str, block: Json) -> None:
+    table = data.setdefault(service, {})
+    if str(table.get(DEFAULT, "")) not in table:
+        table[DEFAULT] = name
+    table[name] = block
 
 
-def remove(service: str, name: str) -> None:
-    """Forget a connection, its secrets first."""
-    if read(SETTINGS)[service][name].get(KEYRING):
-        _out_of_ring(service, name)
-    with _writing(SECRETS):
-        table = read(SECRETS)
-        table.get(service, {}).pop(name, None)
-        _write(SECRETS, _dumped(table))
-    with _writing(SETTINGS):
-        document = _edited()
-        document[service].pop(name, None)
-        if document[service].get(DEFAULT) == name:
-            document[service].pop(DEFAULT)
-        _write(SETTINGS, document.as_string())
+def _keep(service: str, name: str, secrets: Json) -> None:
+    """Have the file of secrets hold these of a profile, and no others of it."""
+    table = read(SECRETS)
+    if table.get(service, {}).get(name, {}) != secrets:
+        table.setdefault(service, {})[name] = secrets
+        strongbox.write(SECRETS, _dumped(table))
+
+
+def renew(service: str, name: str, secrets: Mapping[str, Any], hosts: Mapping[str, Any] | None = None) -> None:
+    """Keep new values of some secrets, where they are kept. What is kept is whole at any moment.
+
+    Raises CallError where the profile is of other `hosts` by now. A keyring that does not take them gives them
+    to the file, since what was kept before is used up.
+    """
+    with strongbox.writing():
+        block = _block(service, name)
+        _demand_same(service, name, block, hosts or {})
+        whole = {**_secrets(service, name, block), **secrets}
+        if block.get(KEYRING) and keyring.put(service, name, whole):
+            return
+        _keep(service, name, whole)
+        if block.pop(KEYRING, False):
+            strongbox.write(SETTINGS, _edited(lambda data: data[service][name].pop(KEYRING)))
+
+
+def _demand_same(service: str, name: str, block: Mapping[str, Any], hosts: Mapping[str, Any]) -> None:
+    """Refuse what is of another account than this one."""
+    for key, value in hosts.items():
+        if str(block.get(key, value)).lower() != str(value).lower():
+            message = f"the profile {name!r} of {service} was {value} and is {block[key]} now"
+            raise CallError(message, hint="another program has signed in; start again")
+
+
+def remove(service: str, name: str) -> str:
+    """Forget a connection, its secrets first. Gives what is to be said where the keyring may still hold them."""
+    with strongbox.writing():
+        block = _block(service, name)
+        edited = _edited(lambda data: _drop(data, service, name))
+        trouble = keyring.drop(service, name) if block.get(KEYRING) else ""
+        _keep(service, name, {})
+        strongbox.write(SETTINGS, edited)
+    return trouble
+
+
+def _drop(data: Any, service: str, name: str) -> None:
+    """Take a profile out; of two the other one becomes the default."""
+    table = data[service]
+    table.pop(name)
+    left = [key for key, block in table.items() if isinstance(block, dict)]
+    if not left:
+        data.pop(service)
+    elif table.get(DEFAULT, name) == name:
+        table.pop(DEFAULT, None)
+        if len(left) == 1:
+            table[DEFAULT] = left[0]
 
 
 def set_default(service: str, name: str) -> None:
     """Make a profile the one that is taken where none is named."""
-    with _writing(SETTINGS):
-        document = _edited()
-        document[service][DEFAULT] = name
-        _write(SETTINGS, document.as_string())
+    with strongbox.writing():
+        _block(service, name)
+        strongbox.write(SETTINGS, _edited(lambda data: data[service].__setitem__(DEFAULT, name)))
 
 
 @dataclass(slots=True)
 class Kept:
-    """The account of a profile: renewed by one program at a time, and kept for all of them."""
+    """The account of a profile: renewed by one program at a time, and kept for all of them.
+
+    `hosts` are the hosts that it was read for; what another program has kept under its name for others is not taken.
+    """
 
     service: str
     name: str
     saver: Callable[[Json], Any] | None = None
+    hosts: Mapping[str, Any] = field(default_factory=dict)
 
     def lock(self) -> Callable[[], None] | None:
         """The right to renew it, among all programs of this machine; None where another one has it."""
-        return _lock(f"renew.{self.service}.{self.name}", 0.0)
+        return strongbox.lock(f"renew.{self.service}.{self.name}", 0.0)
 
     def fresh(self) -> Mapping[str, Any]:
-        """Its fields as they are kept now."""
-        return fields(self.service, self.name)
+        """Its fields as they are kept now. Raises CallError where somebody has removed it."""
+        if self.name not in names(self.service):
+            message = f"the profile {self.name!r} was removed meanwhile"
+            raise CallError(message, hint=f"sign in again: declarest login {self.service} {self.name}")
+        found = fields(self.service, self.name)
+        _demand_same(self.service, self.name, found, self.hosts)
+        return found
 
     def save(self, values: Json) -> Any:
         """Keep what a renewal brought; then tell whoever wants to know."""
-        renew(self.service, self.name, values)
+        renew(self.service, self.name, values, self.hosts)
         return self.saver(values) if self.saver else None
 
 
-@contextmanager
-def _writing(name: str) -> Iterator[None]:
-    """The right to write a file, among all programs of this machine."""
-    _make_folder()
-    release = _lock(name, PATIENCE)
-    if release is None:
-        raise CallError(f"another program holds {path(name)}", hint="try again when it has ended")
-    try:
-        yield
-    finally:
-        release()
+def _edited(change: Callable[[Any], object]) -> str:
+    """The file of settings with a change made; comments and order stay.
 
-
-def _lock(name: str, patience: float) -> Callable[[], None] | None:
-    """A lock that ends with its process, whatever happens to that: an open transaction of SQLite."""
-    import hashlib
-    import sqlite3
-
-    mark = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
-    try:
-        _make_folder()
-        held = sqlite3.connect(path(f".{mark}.lock"), timeout=patience, isolation_level=None, check_same_thread=False)
-        try:
-            held.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            held.close()
-            if "locked" in str(error):
-                return None
-            raise
-    except sqlite3.Error as error:
-        raise CallError(f"can't write in {folder('config')}: {error}", hint="profiles can't be kept there") from None
-    return held.close
-
-
-def _make_folder() -> None:
-    try:
-        os.makedirs(folder("config"), mode=0o700, exist_ok=True)
-        if os.name == "posix" and os.stat(folder("config")).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            os.chmod(folder("config"), stat.S_IRWXU)
-    except OSError as error:
-        message = f"can't make the folder {folder('config')}: {error.strerror}"
-        raise CallError(message, hint="set DECLAREST_CONFIG_DIR to a folder of yours") from None
-
-
-def _write(name: str, text: str) -> None:
-    """Write a file whole: what stood there before stays until the new one is on the disk."""
-    place = path(name)
-    part = f"{place}.{os.getpid()}.part"
-    try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, place)
-        with suppress(OSError):  # where a folder can't be opened it needs no flushing
-            handle = os.open(folder("config"), os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(part)
-        message = f"can't write {place}: {error.strerror}"
-        raise CallError(message, hint="set DECLAREST_CONFIG_DIR to a folder that can be written") from None
-
-
-def _edited() -> Any:
-    """The file of settings as a document whose comments and order stay."""
+    Raises CallError where it is written in a form that can't be edited without breaking it.
+    """
     import tomlkit
 
-    read(SETTINGS)  # what is wrong with it is said in our words
+    written, expected = strongbox.text(SETTINGS), read(SETTINGS)
+    change(expected)
     try:
-        with open(path(), encoding="utf-8") as file:
-            return tomlkit.parse(file.read())
-    except FileNotFoundError:
-        return tomlkit.document()
+        document = tomlkit.parse(written)
+        change(document)
+        result = str(document.as_string())
+        same = strongbox.parsed(result, path()) == expected
+    except Exception:  # noqa: BLE001 - whatever the library meets in a form that it does not know
+        same = False
+    if not same:
+        message = f"{path()} is written in a form that can't be edited"
+        raise CallError(message, hint="write each profile under a line [service.name] of its own")
+    return result
 
 
 def _dumped(table: Json) -> str:
@@ -277,51 +328,3 @@ def _dumped(table: Json) -> str:
 
 def _quoted(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def ring() -> Any:
-    """The system's keyring, where there is one that works: the extra `keyring`."""
-    if os.environ.get("DECLAREST_KEYRING", "").lower() in {"0", "no", "off", "false"}:
-        return None
-    try:
-        import keyring
-        from keyring.backends.fail import Keyring as Missing
-
-        return None if isinstance(keyring.get_keyring(), Missing) else keyring
-    except Exception:  # noqa: BLE001 - a keyring that can't be loaded, in any way, is none
-        return None
-
-
-def _ring_secrets(service: str, name: str) -> Json:
-    found = None
-    said = "this Python has no keyring"
-    keyring = ring()
-    if keyring is not None:
-        try:
-            found = keyring.get_password(f"declarest:{service}", name)
-            said = "it holds nothing of that name"
-        except Exception as error:  # noqa: BLE001 - each backend raises its own
-            said = f"{type(error).__name__}: {error}"
-    if found is None:
-        message = f"the secrets of the profile {name!r} are in the keyring, and can't be had: {said}"
-        raise CallError(message, hint=f"unlock it, or sign in again: declarest login {service} {name}")
-    secrets: Json = json.loads(found)
-    return secrets
-
-
-def _into_ring(service: str, name: str, secrets: Json) -> bool:
-    keyring = ring()
-    if keyring is None:
-        return False
-    try:
-        keyring.set_password(f"declarest:{service}", name, json.dumps(secrets))
-    except Exception:  # noqa: BLE001 - each backend raises its own; the file takes them
-        return False
-    return True
-
-
-def _out_of_ring(service: str, name: str) -> None:
-    keyring = ring()
-    if keyring is not None:
-        with suppress(Exception):  # it may be gone already
-            keyring.delete_password(f"declarest:{service}", name)

@@ -43,9 +43,20 @@ def variable(service: str, name: str) -> str:
     return f"DECLAREST_{service}_{name}".upper().replace("-", "_")
 
 
+def environment(service: Service) -> dict[str, str]:
+    """What the environment gives."""
+    found = {name: os.environ.get(variable(service.name, name), "") for name in inputs(service)}
+    return {name: text for name, text in found.items() if text}
+
+
 def inputs(service: Service) -> list[str]:
     """The names that a caller may give: texts that are split first, then the fields."""
     return [*service.accept, *(name for name in service.fields if name not in service.accept)]
+
+
+def hosts(service: Service) -> frozenset[str]:
+    """The fields that say which host a connection is of."""
+    return frozenset(name for name, node in service.fields.items() if node.get("format") in {"hostname", "uri"})
 
 
 def example(service: Service, form: str) -> str:
@@ -54,9 +65,12 @@ def example(service: Service, form: str) -> str:
     return template.plain(form, known)
 
 
-def credentials(service: Service, given: Mapping[str, Any], profile: str | None = None) -> Credentials:
+def credentials(
+    service: Service, given: Mapping[str, Any], profile: str | None = None, *, saved: bool = True
+) -> Credentials:
     """The connection of a call: arguments before environment before profile before the defaults of the fields.
 
+    An empty `profile` takes none, and nothing of the environment; without `saved` just no profile is taken.
     Raises CallError for a name, a text or a value that does not fit the service.
     """
     known = inputs(service)
@@ -68,14 +82,14 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
             raise CallError(message, hint=hint)
     values: Json = {}
     sources: dict[str, str] = {}
-    hosts = [name for name, node in service.fields.items() if node.get("format") in {"hostname", "uri"}]
-    environment = {name: os.environ.get(variable(service.name, name)) for name in known}
-    name = "" if service.guest else profiles.chosen(service.name, profile)
-    kept = [(SOURCES[1], environment), (SOURCES[2], profiles.fields(service.name, name))]
+    alone = service.guest or profile == ""
+    chosen = profiles.chosen(service.name, profile) if saved and not alone else ""
+    kept = [(SOURCES[1], environment(service)), (SOURCES[2], profiles.fields(service.name, chosen))]
     pasted = ""
-    for source, found in [(SOURCES[0], given), *([] if service.guest else kept)]:
+    for source, found in [(SOURCES[0], given), *([] if alone else kept)]:
         fields = _split(service, found)
-        if any(_host(fields, name) != _host(values, name) for name in hosts if name in fields and name in values):
+        own = hosts(service) & fields.keys() & values.keys()
+        if any(_host(fields, name) != _host(values, name) for name in own):
             continue  # it was saved for another host, which its secrets must not leave
         pasted = pasted or next((_host_of(str(found[name])) for name in service.accept if found.get(name)), "")
         for name, value in fields.items():
@@ -84,7 +98,34 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
     for name, node in service.fields.items():
         if name not in values and "default" in node:
             values[name], sources[name] = node["default"], SOURCES[3]
-    return Credentials(_typed(service, values), sources, pasted, name if SOURCES[2] in sources.values() else "")
+    return Credentials(_typed(service, values), sources, pasted, chosen if SOURCES[2] in sources.values() else "")
+
+
+def origins(service: Service, given: Mapping[str, Any], found: Credentials) -> list[tuple[str, Any, str]]:
+    """Each field of a connection, its value with secrets masked, and where that came from."""
+    result = []
+    for name in service.fields:
+        if name not in found.values:
+            continue
+        source, shown = found.sources[name], found.values[name]
+        if source == SOURCES[0]:
+            source = f"flag --{_giver(service, name, given).replace('_', '-')}"
+        elif source == SOURCES[1]:
+            source = f"environment {variable(service.name, _giver(service, name, environment(service)))}"
+        elif source == SOURCES[2]:
+            kept = profiles.fields(service.name, found.profile)
+            place = profiles.place(service.name, found.profile, _giver(service, name, kept))
+            source = f"profile {found.profile}, {place}"
+        else:
+            source = "default"
+        result.append((name, "***" if name in service.secrets() else shown, source))
+    return result
+
+
+def _giver(service: Service, name: str, given: Mapping[str, Any]) -> str:
+    """The name under which a source gave a field: its own, or that of a pasted text that was split."""
+    pasted = [one for one, forms in service.accept.items() if any(name in template.names(form) for form in forms)]
+    return next((one for one in (name, *pasted) if given.get(one) not in {None, ""}), name)
 
 
 def _host_of(text: str) -> str:
@@ -192,6 +233,8 @@ def missing(service: Service, allowed: list[str], known: Mapping[str, Any], meth
         hints.append(f"{service.origin} replaces an installed service, so it is given no saved credentials")
     if service.help:
         hints.append(service.help)
+    if not service.guest:
+        hints.append(f"declarest login {service.name} asks for them, checks them and keeps them")
     hints.append("or practise with --sandbox")
     if allowed and any(set(scheme.needs) <= set(known) for scheme in service.schemes):
         message = f"{method} can't be called in this way; it takes {' or '.join(scheme.title for scheme in ways)} only"

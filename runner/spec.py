@@ -262,6 +262,7 @@ class Service:
     sandbox: Json
     origin: str = ""
     guest: bool = False
+    whoami: Json | None = None
 
     @classmethod
     def read(cls, document: Json, variant: str = "", origin: str = "", *, guest: bool = False) -> Service:
@@ -299,6 +300,7 @@ class Service:
             sandbox=document.get("sandbox", {}),
             origin=origin,
             guest=guest,
+            whoami=profile.get("whoami"),
         )
 
     def kinds(self) -> dict[str, str]:

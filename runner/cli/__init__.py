@@ -7,6 +7,8 @@ batch        a file of calls
 help  show   what there is, and what it takes
 lint  new    files of one's own
 completion   scripts for shells
+login        a connection asked for, checked, kept; browser and ask are its parts
+profiles     what is kept, and forgetting it
 sandbox      the service on this machine
 console      standard streams, colours, errors shown
 """

@@ -73,11 +73,28 @@ def complete(words: list[str]) -> int:
     found = candidates(catalog.trees, words)
     if found is None:
         try:
-            found = _of_method(catalog, words)
+            found = _profiles(words) if _wants_profile(words) else _of_method(catalog, words)
         except RunnerError:
             found = []
     console.answer("".join(f"{word}\n" for word in found))
     return 0
+
+
+def _wants_profile(words: list[str]) -> bool:
+    """Whether the name of a profile is wanted: after --profile, and as the second word of some commands."""
+    names = [word for word in words[:-1] if not word.startswith("-")]
+    return words[-2:-1] == ["--profile"] or (
+        not words[-1].startswith("-") and len(names) == 2 and names[0] in {"login", "logout"}  # noqa: PLR2004
+    )
+
+
+def _profiles(words: list[str]) -> list[str]:
+    """The profiles of the service that a line names, else all."""
+    from .. import profiles
+
+    services = profiles.services()
+    named = [word for word in words[:-1] if word in services] or services
+    return [name for service in named for name in profiles.names(service) if name.startswith(words[-1])]
 
 
 def _of_method(catalog: object, words: list[str]) -> list[str]:

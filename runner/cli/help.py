@@ -31,6 +31,10 @@ _COMMANDS = {
     "new SERVICE METHOD": "write a starting file for a method of your own",
     "batch SERVICE FILE|-": "make the calls of a file in as few requests as the service allows",
     "bulk SERVICE METHOD": "call a method for every row of a file, at the limit of the service, each row once",
+    "login SERVICE [NAME]": "ask for a connection, check it, and keep it under a name; main where none is said",
+    "profiles [SERVICE]": "list what is kept; --explain says where each value comes from, "
+    "profiles default SERVICE NAME makes one the default",
+    "logout SERVICE [NAME]": "forget one; --all forgets all of them",
     "sandbox serve SERVICE": "play a service on this machine for other programs; sandbox reset forgets its data",
     "completion bash|zsh|fish": "print a script that completes names and options",
 }
@@ -99,12 +103,13 @@ def of_service(catalog: Catalog, service: str) -> str:
     lines += ["Areas:\n", *(item(area, counted(areas[area], "method")) for area in shown)]
     if singles:
         lines += ["\nMethods:\n", *(item(name, catalog.rows(service)[name].summary) for name in sorted(singles))]
-    lines += ["\nCredentials:\n", _credentials(catalog, service)]
+    lines += ["\nCredentials:\n", credentials(catalog, service)]
     lines.append(f"\ndeclarest {service} AREA lists its methods, declarest find WORDS searches them.\n")
     return "".join(lines)
 
 
-def _credentials(catalog: Catalog, service: str) -> str:
+def credentials(catalog: Catalog, service: str) -> str:
+    """The fields of a connection, and where they come from."""
     about = catalog.service(service)
     lines = []
     for name in settings.inputs(about):

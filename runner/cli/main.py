@@ -98,7 +98,7 @@ def _command(name: str, argv: list[str]) -> int:
 
 
 _FORMS = (*FORMS, *FILES)
-_HOMES = {"find": "show", "check": "lint", "completion": "completion"}
+_HOMES = {"find": "show", "check": "lint", "logout": "profiles"}
 
 
 def _method(line: Line, words: list[str]) -> int:

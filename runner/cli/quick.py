@@ -12,8 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMANDS = ("batch", "bulk", "check", "completion", "find", "new", "sandbox", "show")
-RESERVED = ("login", "logout", "mcp", "profiles")
+COMMANDS = (
+    "batch", "bulk", "check", "completion", "find", "login", "logout", "new", "profiles", "sandbox", "show",
+)  # fmt: skip
+RESERVED = ("mcp",)
 SHELLS = ("bash", "fish", "zsh")
 MOST_HITS = 40
 
@@ -101,8 +103,8 @@ def candidates(trees: list[index.Tree], words: list[str]) -> list[str] | None:
         return None
     if len(before) == 1 and head == "completion":
         return [shell for shell in SHELLS if shell.startswith(current)]
-    if len(before) == 1 and head in {"batch", "bulk", "new", "show", "sandbox"}:
-        extra = ["serve", "reset"] if head == "sandbox" else []
+    if len(before) == 1 and head in {"batch", "bulk", "login", "logout", "new", "profiles", "show", "sandbox"}:
+        extra = {"sandbox": ["serve", "reset"], "profiles": ["default"]}.get(head, [])
         named = _names(trees, services[0], current) if head == "show" and len(services) == 1 else []
         return [word for word in (*extra, *services, *named) if word.startswith(current)]
     if head in {"serve", "reset"}:

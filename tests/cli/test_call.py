@@ -433,6 +433,7 @@ def test_missing_credentials_name_the_flag_the_variable_and_the_key(line: Run, s
         "give --link, or set DECLAREST_NOTES_LINK, or `link` in a profile\n"
         "  access token: server, token\n"
         "  Ask the keeper of the notes\n"
+        "  declarest login notes asks for them, checks them and keeps them\n"
         "  or practise with --sandbox\n",
     )
 

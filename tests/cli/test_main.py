@@ -44,7 +44,7 @@ def test_a_service_without_a_method_lists_its_areas(line: Run) -> None:
         (["fnd"], "there is no service, command or method 'fnd'; did you mean find?"),
         (["note.ad"], "there is no service, command or method 'note.ad'; did you mean notes note.add"),
         (["zzzzzz"], "there is no service, command or method 'zzzzzz'; declarest find zzzzzz searches, "),
-        (["login"], "declarest has no command 'login' yet; declarest --help lists what there is"),
+        (["mcp"], "declarest has no command 'mcp' yet; declarest --help lists what there is"),
         (["notes", "show"], "show is a command and stands first; write declarest show notes …"),
         (["--methods", "nowhere"], "there is no folder 'nowhere'; --methods takes a folder of services"),
     ],

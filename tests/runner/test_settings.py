@@ -298,6 +298,7 @@ def test_missing_credentials_are_told_with_flag_variable_and_key_of_a_profile() 
         "  a hook: host, user, code",
         "  a token: host, token",
         "  Look under the box",
+        "  declarest login toy-box asks for them, checks them and keeps them",
         "  or practise with --sandbox",
     ]
     assert (error.method, error.exit_code) == ("box.add", 3)
@@ -312,7 +313,11 @@ def test_whoever_gave_the_address_is_asked_for_what_is_still_missing() -> None:
 def test_a_service_without_pasted_texts_asks_for_the_field() -> None:
     hint = lacking({}, service=read(FREE)).hint
     assert hint.startswith("give --key, or set DECLAREST_FREE_KEY, or `key` in a profile")
-    assert hint.splitlines()[1:] == ["  a key: key", "  or practise with --sandbox"]
+    assert hint.splitlines()[1:] == [
+        "  a key: key",
+        "  declarest login free asks for them, checks them and keeps them",
+        "  or practise with --sandbox",
+    ]
 
 
 def test_a_method_that_takes_one_way_only_says_which() -> None:
@@ -325,3 +330,32 @@ def test_a_method_that_takes_one_way_only_says_which() -> None:
 def test_the_right_mode_is_fine(config: Path) -> None:
     assert config.stat().st_mode & 0o777 == 0o600
     assert values({}, "spare")["token"] == "spare-token"
+
+
+def test_nothing_but_what_is_given_is_taken_where_no_profile_is_wanted(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECLAREST_TOY_BOX_TOKEN", "environment")
+    assert values({"host": "a.example"}, "") == {"scheme": "https", "host": "a.example"}
+    found = settings.credentials(TOYS, {}, saved=False)
+    assert (found.values, found.profile) == ({"scheme": "https", "token": "environment"}, "")
+
+
+def test_each_value_tells_where_it_came_from(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DECLAREST_TOY_BOX_STEP", "5")
+    given = {"token": "argument"}
+    found = settings.credentials(TOYS, given)
+    assert found.profile == "main"
+    assert settings.origins(TOYS, given, found) == [
+        ("scheme", "https", f"profile main, {config}"),
+        ("host", "main.example", f"profile main, {config}"),
+        ("user", 1, f"profile main, {config}"),
+        ("code", "***", f"profile main, {config}"),
+        ("token", "***", "flag --token"),
+        ("step", 5, "environment DECLAREST_TOY_BOX_STEP"),
+    ]
+    given = {"url": "http://a.example"}
+    found = settings.credentials(TOYS, given, "")
+    assert settings.origins(TOYS, given, found)[1] == ("host", "a.example", "flag --url")
+    found = settings.credentials(TOYS, {"host": "a.example"}, "")
+    assert settings.origins(TOYS, {}, found)[0] == ("scheme", "https", "default")
