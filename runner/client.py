@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from . import flow
 from . import pack as packing
 from . import rows as reading
-from .dispatch import Keep, Send, Step, Wait, converse, prepare
+from .dispatch import Keep, Send, Step, Wait, Whole, converse, prepare
 from .errors import Problem, RunnerError, TransportError
 from .plan import Plan, Planner
 from .renewal import saving
@@ -231,12 +231,17 @@ class Client:
                     step = conversation.send(answer)
         except StopIteration as end:
             return end.value
+        finally:
+            conversation.close()  # whatever came out of it lays down the locks that it holds
 
     def _do(self, step: Step, stopped: Event | None) -> Reply | None:
         watch = self.watch
         if isinstance(step, Keep):
-            with saving():
+            with saving(step.values):
                 step.account.save(step.values)
+            return None
+        if isinstance(step, Whole):
+            flow.held(step.conversation, self._drive)
             return None
         if isinstance(step, Wait):
             if watch:
@@ -370,13 +375,18 @@ class AsyncClient:
                     step = conversation.send(answer)
         except StopIteration as end:
             return end.value
+        finally:
+            conversation.close()
 
     async def _do(self, step: Step) -> Reply | None:
         if isinstance(step, Keep):
-            with saving():
+            with saving(step.values):
                 told = step.account.save(step.values)
                 if hasattr(told, "__await__"):
                     await told
+            return None
+        if isinstance(step, Whole):
+            await flow.held_async(step.conversation, self._drive)
             return None
         if isinstance(step, Wait):
             from asyncio import sleep

@@ -44,7 +44,14 @@ class Keep:
     values: Json = field(repr=False)
 
 
-Step = Send | Wait | Keep
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Hold this conversation to its end, though nobody may wait for the call any more; or throw its error in."""
+
+    conversation: Generator[Any, Any, None]
+
+
+Step = Send | Wait | Keep | Whole
 Conversation = Generator[Step, Reply | None, Result]
 
 
@@ -71,6 +78,7 @@ class Session:
 
     credentials: Credentials
     find: Callable[[str], Method]
+    own: Callable[[str], Method]  # as the service's own folder has it, for calls with secrets that nobody passes
     has: Callable[[str], bool]
     clock: Callable[[], float]
     dice: Callable[[], float]
@@ -79,6 +87,7 @@ class Session:
     kept: dict[str, Json] = field(default_factory=dict, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
     gate: threading.Lock = field(default_factory=threading.Lock)
+    renewing: threading.Lock = field(default_factory=threading.Lock)
     account: renewal.Account = field(default_factory=renewal.Unkept)
 
     def adopt(self, news: Mapping[str, Any]) -> None:
@@ -121,7 +130,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
     method, retry = call.method, call.method.service.retry
     scheme = scheme or auth.choose(method, session.credentials)
     end = session.clock() + retry.deadline
-    attempt, signed_in_again, renewed = 1, False, False
+    attempt, signed_in_again, renewed, adopted = 1, False, False, False
     while True:
         known = session.credentials.values
         kept = session.kept.get(scheme.name, {})
@@ -139,10 +148,11 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
         except (ServiceError, TransportError) as error:
             error.method = error.method or method.full_name
             auth.veil(error, method, {**known, **kept}, kept)
-            if renewal.needed(error, scheme, known) and not renewed:
-                renewed = True
-                yield from _renew(call, scheme, session, known)
-                continue
+            if not renewed and renewal.needed(error, scheme, method.service, session.credentials):
+                renewed = yield from _renew(call, scheme, session, known)
+                if renewed or not adopted:  # what another one has renewed may have run out since: once, not for ever
+                    adopted = True
+                    continue
             if _may_sign_in_again(error, scheme) and not signed_in_again:
                 signed_in_again = True
                 with session.lock:
@@ -210,34 +220,62 @@ def _first(method: Method, scheme: Scheme, session: Session) -> Generator[Step, 
         session.kept[scheme.name] = kept
 
 
-def _renew(call: Call, scheme: Scheme, session: Session, used: Mapping[str, Any]) -> Generator[Step, Any, None]:
-    """Renew the authorisation that was used, unless somebody else who shares the account has done it meanwhile."""
-    how: Json = scheme.renew or {}
-    account, end = session.account, session.clock() + call.method.service.retry.deadline
-    while (release := account.lock()) is None:
-        if session.clock() > end:
-            message = f"another program has been renewing the {scheme.title} for too long"
-            raise TransportError(
-                message, outcome="not sent", hint="end it, and call again", method=call.method.full_name
-            )
-        yield Wait(renewal.PAUSE, f"another call renews the {scheme.title}")
+def _renew(call: Call, scheme: Scheme, session: Session, used: Mapping[str, Any]) -> Generator[Step, Any, bool]:
+    """Renew the authorisation that was used, unless somebody else who shares the account has done it meanwhile.
+
+    Among the calls of a session one looks at the account, for all of them. Tells whether it was renewed here.
+    """
+    mine = yield from _turn(
+        lambda: session.renewing.release if session.renewing.acquire(blocking=False) else None, call, scheme, session
+    )
     try:
-        fresh = {**session.credentials.values, **account.fresh()}
-        if all(fresh.get(name) == used.get(name) for name in how["keep"]):
-            login = session.find(how["method"])
-            try:
-                result = yield from converse(Call(login, login.name, renewal.params(how, fresh)), session)
-            except RunnerError as error:
-                raise renewal.over(error, scheme, account, call.method) from None
-            fresh = renewal.found(how, result, scheme.title)
-            try:
-                yield Keep(account, fresh)
-            finally:  # what was there before is used up
-                session.adopt(fresh)
-        else:
-            session.adopt({name: fresh[name] for name in how["keep"] if name in fresh})
+        if not renewal.same(scheme, session.credentials.values, used):
+            return False
+        release = yield from _turn(session.account.lock, call, scheme, session)
+        try:
+            fresh = {**session.credentials.values, **session.account.fresh()}
+            renewal.demand_same_hosts(call.method.service, session.account, fresh, session.credentials.values)
+            if renewal.same(scheme, fresh, used):
+                yield Whole(_renewal(call, scheme, session, fresh))
+                return True
+            session.adopt({name: fresh[name] for name in (scheme.renew or {})["keep"] if name in fresh})
+            return False
+        finally:
+            release()
     finally:
-        release()
+        mine()
+
+
+def _turn(
+    take: Callable[[], Callable[[], None] | None], call: Call, scheme: Scheme, session: Session
+) -> Generator[Wait, Any, Callable[[], None]]:
+    """Wait for the right to renew; what is given lays it down."""
+    end = session.clock() + call.method.service.retry.deadline
+    while (release := take()) is None:
+        if session.clock() > end:
+            message = f"another call has been renewing the {scheme.title} for too long"
+            hint, name = "end the program that makes it, and call again", call.method.full_name
+            raise TransportError(message, outcome="not sent", final=True, hint=hint, method=name)
+        yield Wait(renewal.PAUSE, f"another call renews the {scheme.title}")
+    return release
+
+
+def _renewal(call: Call, scheme: Scheme, session: Session, known: Json) -> Generator[Step, Any, None]:
+    """The call that renews. What it brings is kept first, and used then."""
+    how: Json = scheme.renew or {}
+    service, account = call.method.service, session.account
+    login = session.own(how["method"])
+    way = auth.choose(login, session.credentials)
+    renewal.demand_own_host(way, service, session.credentials, scheme)
+    try:
+        result = yield from converse(Call(login, login.name, renewal.params(how, known)), session, way)
+        news = renewal.found(scheme, service, result)
+    except RunnerError as error:
+        raise renewal.over(error, scheme, account, call.method) from None
+    try:
+        yield Keep(account, news)
+    finally:  # what was there before is used up
+        session.adopt(news)
 
 
 def _bare(scheme: Scheme) -> Scheme:

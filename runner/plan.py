@@ -67,9 +67,10 @@ class Planner:
             account = accounts.credentials(self.service, given, profile)
         kept = self.served is None
         book = pacing.Book(kept, ledger.choose(limits if kept else "memory"), time.monotonic)
-        keeper = profiles.Kept(service, account.profile, saver) if account.profile else renewal.Unkept(saver)
+        mine = renewal.own(self.service, account)
+        keeper = profiles.Kept(service, account.profile, saver) if mine else renewal.Unkept(saver)
         self.session = Session(
-            account, self.method, self._has, time.time, _dice, insecure=insecure, book=book, account=keeper
+            account, self.method, self._own, self._has, time.time, _dice, insecure=insecure, book=book, account=keeper
         )
         self._count = 0
 
@@ -167,6 +168,9 @@ class Planner:
         if errors:
             raise InvalidArguments(errors, method=method.full_name)
         return Plan(call, tuple(found))
+
+    def _own(self, name: str) -> Method:
+        return self.catalog.own(self.service.name, name)
 
     def _has(self, name: str) -> bool:
         return self.catalog.has(self.service.name, name)

@@ -33,6 +33,7 @@ def made(catalog: Catalog, clock: Clock, **fields: str) -> Session:
     return Session(
         account,
         lambda name: catalog.method("library", name),
+        lambda name: catalog.own("library", name),
         lambda name: catalog.has("library", name),
         clock,
         lambda: 1.0,
