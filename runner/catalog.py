@@ -137,16 +137,15 @@ class Catalog:
 
         Calls that carry secrets which nobody passes, such as those that renew an authorisation, are made by these.
         """
+        about = self.service(service)
         place = next(at for at, tree in enumerate(self._trees) if next(tree.rows("S", service), None))
         row = self._trees[place].method(service, name)
         if row and not self._trees[place].fresh(row):
             self._trees[place] = self._again(self._trees[place])
             row = self._trees[place].method(service, name)
-        tree, about = self._trees[place], self.service(service)
+        tree = self._trees[place]
         if row is None:
-            raise SpecError(
-                f"the method {name}, which {service} renews by, does not stand beside it", where=about.origin
-            )
+            raise SpecError(f"the method {name} does not stand beside the file of {service}", where=about.origin)
         data = self._overlaid(service, row.name, json.loads(tree.text(row.offset, row.length)), [tree])
         return Method.read(data, about, lambda kind: self._type(service, kind, tree), os.path.join(tree.root, row.file))
 

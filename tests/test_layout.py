@@ -24,7 +24,7 @@ document template query folders node bucket
 spec index dialects ledger
 precheck validation encoding forms compiler
 catalog profiles settings arguments skeleton request response pacing output export
-auth renewal paging batch transport lint
+auth renewal paging batch transport grants lint
 dispatch flow pack
 sandbox
 plan rows

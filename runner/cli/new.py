@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .. import lint
+from .. import lint, skeleton
 from ..catalog import Catalog
 from ..compiler import SERVICE
 from ..errors import CallError
@@ -37,9 +37,9 @@ def new(argv: list[str]) -> int:
         listed = ", ".join(known.variants(service)) or "none"
         raise CallError(f"{service} has no variant {variant!r}", hint=f"it has {listed}")
     if service not in known.services():
-        _write(root / service / SERVICE, lint.starting_service(service, _schema("service")))
+        _write(root / service / SERVICE, skeleton.starting_service(service, _schema("service")))
     path = root / service / lint.proper_place(name)
-    _write(path, lint.starting_method(service, name, _schema("method")))
+    _write(path, skeleton.starting_method(service, name, _schema("method")))
     folder_of = f" --methods {root}" if "--methods" in line.options else ""
     console.note(f"edit it, then: declarest check {path}{folder_of}")
     console.note(f"               declarest {service} {name} id=1 --sandbox{folder_of}")

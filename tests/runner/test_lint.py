@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import lint
+from runner import lint, skeleton
 from runner.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -360,18 +360,18 @@ def test_the_service_of_a_file_is_the_folder_that_could_be_one(tmp_path: Path) -
     ],
 )
 def test_a_starting_method_has_no_faults(name: str, effect: str, shelf: Callable[[str, str], list[str]]) -> None:
-    text = lint.starting_method("notes", name, "method.json")
+    text = skeleton.starting_method("notes", name, "method.json")
     assert f"\neffect: {effect}\n" in text
     assert text.startswith("# yaml-language-server: $schema=method.json\n")
     assert shelf(f"notes/{lint.proper_place(name)}", text) == []
 
 
 def test_a_starting_method_of_no_service_is_answered_without_an_envelope() -> None:
-    assert "    response: true\n" in lint.starting_method("", "ping", "method.json")
+    assert "    response: true\n" in skeleton.starting_method("", "ping", "method.json")
 
 
 def test_a_starting_service_has_no_faults(shelf: Callable[[str, str], list[str]]) -> None:
-    text = lint.starting_service("letters", "service.json")
+    text = skeleton.starting_service("letters", "service.json")
     assert "title: Letters\n" in text
     assert shelf("letters/_service.yaml", text) == []
 
