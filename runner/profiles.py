@@ -175,7 +175,10 @@ class Kept:
         return _lock(f"renew.{self.service}.{self.name}", 0.0)
 
     def fresh(self) -> Mapping[str, Any]:
-        """Its fields as they are kept now."""
+        """Its fields as they are kept now. Raises CallError where somebody has removed it."""
+        if self.name not in names(self.service):
+            message = f"the profile {self.name!r} was removed meanwhile"
+            raise CallError(message, hint=f"sign in again: declarest login {self.service} {self.name}")
         return fields(self.service, self.name)
 
     def save(self, values: Json) -> Any:

@@ -70,8 +70,8 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
     sources: dict[str, str] = {}
     hosts = [name for name, node in service.fields.items() if node.get("format") in {"hostname", "uri"}]
     environment = {name: os.environ.get(variable(service.name, name)) for name in known}
-    name = "" if service.guest else profiles.chosen(service.name, profile)
-    kept = [(SOURCES[1], environment), (SOURCES[2], profiles.fields(service.name, name))]
+    taken = "" if service.guest else profiles.chosen(service.name, profile)
+    kept = [(SOURCES[1], environment), (SOURCES[2], profiles.fields(service.name, taken))]
     pasted = ""
     for source, found in [(SOURCES[0], given), *([] if service.guest else kept)]:
         fields = _split(service, found)
@@ -84,7 +84,7 @@ def credentials(service: Service, given: Mapping[str, Any], profile: str | None 
     for name, node in service.fields.items():
         if name not in values and "default" in node:
             values[name], sources[name] = node["default"], SOURCES[3]
-    return Credentials(_typed(service, values), sources, pasted, name if SOURCES[2] in sources.values() else "")
+    return Credentials(_typed(service, values), sources, pasted, taken if SOURCES[2] in sources.values() else "")
 
 
 def _host_of(text: str) -> str:

@@ -178,7 +178,7 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
     rest = list(words)
     flags = dialect.get("flags", {})
     known = settings.inputs(method.service)
-    first = {*method.service.accept, *method.service.secrets()}
+    first = _credentials_first(method)
     while rest:
         word = rest.pop(0)
         if not word.startswith("-") or word == "-":
@@ -209,6 +209,13 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
     return given
 
 
+def _credentials_first(method: Method) -> set[str]:
+    """The flags that are a credential's although a param has them too: pasted addresses, and secrets of its calls."""
+    allowed = list(method.document.get("auth", ()))
+    needed = {name for way in method.service.schemes if settings.takes(way, allowed) for name in way.needs}
+    return {*method.service.accept, *(method.service.secrets() & needed)}
+
+
 def _foreign(  # noqa: PLR0913 - what is gathered, the option, and where it stands
     given: Given, told: dict[str, str], meant: Json, word: str, rest: list[str], method: Method
 ) -> None:
@@ -230,7 +237,7 @@ def _foreign(  # noqa: PLR0913 - what is gathered, the option, and where it stan
     elif target == "params":
         given.whole.append(text)
     elif target in settings.inputs(method.service) and (
-        proper not in method.params or target in {*method.service.accept, *method.service.secrets()}
+        proper not in method.params or target in _credentials_first(method)
     ):
         given.credentials[target] = text
     elif path:
