@@ -145,7 +145,7 @@ class Catalog:
             row = self._trees[place].method(service, name)
         tree = self._trees[place]
         if row is None:
-            raise SpecError(f"the method {name} does not stand beside the file of {service}", where=about.origin)
+            raise SpecError(f"the method {name} does not stand beside the file of {service}", hint=about.origin)
         data = self._overlaid(service, row.name, json.loads(tree.text(row.offset, row.length)), [tree])
         return Method.read(data, about, lambda kind: self._type(service, kind, tree), os.path.join(tree.root, row.file))
 

@@ -80,7 +80,8 @@ class Client:
     `insecure` lets credentials travel without TLS, `timeout` is in seconds. `transport` is an httpx transport.
     `limits` says who shares the limits of the service: None all programs of this machine, through a file in the
     user's state folder; a path those that name the same file; `redis://host:port/0` those that name the same
-    Redis; `memory` the threads of this client. `token_saver` is told the new fields of an authorisation that was
+    Redis; `memory` the threads of this client. `ca_bundle` is a file or a folder of certificates that are trusted
+    besides those of this machine. `token_saver` is told the new fields of an authorisation that was
     renewed, before they are used; the async client's may be a coroutine function.
     """
 
@@ -96,6 +97,7 @@ class Client:
         check: bool = True,
         insecure: bool = False,
         limits: str | None = None,
+        ca_bundle: str | None = None,
         token_saver: Callable[[dict[str, Any]], Any] | None = None,
         **credentials: Any,
     ) -> None:
@@ -110,7 +112,7 @@ class Client:
             saver=token_saver,
             given=credentials,
         )
-        self._timeout, self._inner = timeout, transport
+        self._timeout, self._inner, self._ca_bundle = timeout, transport, ca_bundle
         self._wire: Any = transport if hasattr(transport, "send") else None
         self._sleep = time.sleep
         self.watch: Watch | None = None
@@ -215,7 +217,7 @@ class Client:
             if self._wire is None:
                 from .transport import Transport
 
-                self._wire = Transport(timeout=self._timeout, inner=self._inner)
+                self._wire = Transport(timeout=self._timeout, inner=self._inner, ca_bundle=self._ca_bundle)
         answer: Reply | None = None
         try:
             step = next(conversation)
@@ -281,6 +283,7 @@ class AsyncClient:
         check: bool = True,
         insecure: bool = False,
         limits: str | None = None,
+        ca_bundle: str | None = None,
         token_saver: Callable[[dict[str, Any]], Any] | None = None,
         **credentials: Any,
     ) -> None:
@@ -295,7 +298,7 @@ class AsyncClient:
             saver=token_saver,
             given=credentials,
         )
-        self._timeout, self._inner = timeout, transport
+        self._timeout, self._inner, self._ca_bundle = timeout, transport, ca_bundle
         self._wire: Any = transport if hasattr(transport, "send") else None
 
     async def __aenter__(self) -> Self:
@@ -363,7 +366,7 @@ class AsyncClient:
         if self._wire is None:
             from .transport import AsyncTransport
 
-            self._wire = AsyncTransport(timeout=self._timeout, inner=self._inner)
+            self._wire = AsyncTransport(timeout=self._timeout, inner=self._inner, ca_bundle=self._ca_bundle)
         try:
             step = next(conversation)
             while True:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import auth, pacing, renewal, request, response, template
 from .errors import AuthError, LimitExceeded, RunnerError, ServiceError, TransportError
@@ -147,6 +148,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
             return _read(method, reply, session)
         except (ServiceError, TransportError) as error:
             error.method = error.method or method.full_name
+            _tell_where(error, call, scheme, session, made, reply)
             auth.veil(error, method, {**known, **kept}, kept)
             if not renewed and renewal.needed(error, scheme, method.service, session.credentials):
                 renewed = yield from _renew(call, scheme, session, known)
@@ -173,6 +175,21 @@ def _read(method: Method, reply: Reply | None, session: Session) -> Result:
     result = response.read(method, reply)
     session.book.note(method, session.credentials.values, result.raw, session.clock())
     return result
+
+
+def _tell_where(  # noqa: PLR0913 - a call, what it asked, what came
+    error: ServiceError | TransportError,
+    call: Call,
+    scheme: Scheme,
+    session: Session,
+    made: Request,
+    reply: Reply | None,
+) -> None:
+    """Where an answer points to another host, say how that is accepted."""
+    goal = reply.headers.get("location", "") if reply else ""
+    other = urlsplit(goal).netloc.lower() not in {"", urlsplit(made.url).netloc.lower()}
+    if isinstance(error, TransportError) and error.outcome == "not sent" and other:
+        auth.moved(error, call.method, scheme, goal, session.credentials.profile)
 
 
 def _admitted(call: Call, session: Session, end: float) -> Generator[Wait, Any, None]:

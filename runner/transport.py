@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 import threading
 import time
@@ -64,8 +65,10 @@ class Transport:
     of its connections: with a hundred it takes twenty times as long as the request. The one used last is used next.
     """
 
-    def __init__(self, *, timeout: float = 60.0, inner: httpx.BaseTransport | None = None) -> None:
-        self.timeout = timeout
+    def __init__(
+        self, *, timeout: float = 60.0, inner: httpx.BaseTransport | None = None, ca_bundle: str | None = None
+    ) -> None:
+        self.timeout, self._ca_bundle = timeout, ca_bundle
         self._inner = inner
         self._opened: set[httpx.BaseTransport | httpx.Client] = set()
         self._idle: dict[str, list[httpx.BaseTransport | httpx.Client]] = {}
@@ -76,7 +79,7 @@ class Transport:
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
         """The certificates that are trusted, which take longer to load than a call on this machine."""
-        return httpx.create_ssl_context()
+        return trusted(self._ca_bundle)
 
     def _taken(self, target: _Target) -> httpx.BaseTransport | httpx.Client:
         """A connection for one request, the one that was given back last, or a new one."""
@@ -130,10 +133,12 @@ class Transport:
 class AsyncTransport:
     """The same for async callers, who stay on one event loop."""
 
-    def __init__(self, *, timeout: float = 60.0, inner: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, *, timeout: float = 60.0, inner: httpx.AsyncBaseTransport | None = None, ca_bundle: str | None = None
+    ) -> None:
         from asyncio import Semaphore  # a call that is not async does without
 
-        self.timeout = timeout
+        self.timeout, self._ca_bundle = timeout, ca_bundle
         self._inner = inner
         self._opened: set[httpx.AsyncBaseTransport | httpx.AsyncClient] = set()
         self._idle: dict[str, list[httpx.AsyncBaseTransport | httpx.AsyncClient]] = {}
@@ -143,7 +148,7 @@ class AsyncTransport:
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
         """As `Transport._trusted`."""
-        return httpx.create_ssl_context()
+        return trusted(self._ca_bundle)
 
     def _taken(self, target: _Target) -> httpx.AsyncBaseTransport | httpx.AsyncClient:
         """As `Transport._taken`."""
@@ -223,6 +228,24 @@ class _Target:
         """What a connection is made with. An address without TLS has nothing to verify, so nothing is loaded for it."""
         verify = trusted() if self.kind == "https" else False
         return {"verify": verify, "trust_env": self.kind != "local", "limits": _LIMITS}
+
+
+def trusted(ca_bundle: str | None = None) -> ssl.SSLContext:
+    """The certificates that are trusted: those of this machine, and those of a file or a folder besides.
+
+    There is no way to trust none at all. Raises CallError where the file holds none.
+    """
+    found = httpx.create_ssl_context()
+    if ca_bundle:
+        place: Any = {"capath" if os.path.isdir(ca_bundle) else "cafile": ca_bundle}
+        try:
+            found.load_verify_locations(**place)
+        except ssl.SSLError:
+            message = f"{ca_bundle} holds no certificates"
+            raise CallError(message, hint="each stands there between BEGIN CERTIFICATE and END CERTIFICATE") from None
+        except OSError as error:
+            raise CallError(f"can't read the certificates of {ca_bundle}: {error.strerror}") from None
+    return found
 
 
 @contextmanager
@@ -341,14 +364,15 @@ def _system_error(error: BaseException | None) -> OSError | None:
     return error
 
 
-def fetch(url: str, *, timeout: float = 60.0, largest: int = 32 * 2**20) -> bytes:
+def fetch(url: str, *, timeout: float = 60.0, largest: int = 32 * 2**20, ca_bundle: str = "") -> bytes:
     """The content at an address, for a param that was given as one. Redirects are followed, no secret is sent."""
     if not url.lower().startswith(("http://", "https://")):
         message = f"{url} is no web address"
         raise CallError(message)
     try:
         with _surroundings():
-            client = httpx.Client(follow_redirects=True, timeout=timeout, headers={"User-Agent": AGENT})
+            heads, verify = {"User-Agent": AGENT}, trusted(ca_bundle)
+            client = httpx.Client(follow_redirects=True, timeout=timeout, headers=heads, verify=verify)
         with client, client.stream("GET", url) as response:
             body = bytearray()
             for chunk in response.iter_bytes():

@@ -53,7 +53,7 @@ limits and redirects refuse before, all others come after. Several are parted by
 def sandbox(argv: list[str]) -> int:
     """`sandbox serve SERVICE [options]` until interrupted, or `sandbox reset SERVICE`."""
     line = general(argv, also=_VALUES)
-    switches = {name for name in _SWITCHES if name in line.rest}
+    switches = {name for name in _SWITCHES if name in line.rest or line.on(name)}
     line.rest = [word for word in line.rest if word not in switches]
     if line.on("--help") or not line.rest:
         console.answer(_help())

@@ -44,6 +44,7 @@ VALUES = {
     "--table": "NAME: of the table in a .sqlite file, of the sheet in an .xlsx file",
     "--limit": "N: read pages until there are N rows",
     "--timeout": "SECONDS: how long an answer may take",
+    "--ca-bundle": "FILE: certificates that are trusted besides those of this machine",
     "--methods": "DIR: one more folder of methods",
     "--lang": "LANGUAGE: of summaries, such as ru",
     "--state": "FILE: with --sandbox: where it keeps what it knows",

@@ -16,8 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import AsyncClient, AuthError, Client, LimitExceeded, RunnerError, ServiceError, SpecError, TransportError
-from runner import profiles, renewal
+from runner import (
+    AsyncClient,
+    AuthError,
+    Client,
+    LimitExceeded,
+    RunnerError,
+    ServiceError,
+    SpecError,
+    TransportError,
+    profiles,
+    renewal,
+)
 from runner.errors import CallError
 from runner.sandbox import MEMORY, Served, start
 from tests.conftest import Wire, reply, still
@@ -391,7 +401,7 @@ def test_a_service_file_that_stands_in_for_the_installed_one_renews_nothing(
     (folder / "_service.yaml").write_text(text.replace("https://oauth.bitrix.info", "https://evil.example"))
     (folder / "profile.yaml").write_text("method: profile\nsummary: Me\neffect: read\n")
     monkeypatch.chdir(tmp_path)
-    words = {"portal": "a.example", "token": "t", "client_id": "i", "client_secret": "s", "refresh_token": "r"}
+    words: Json = {"portal": "a.example", "token": "t", "client_id": "i", "client_secret": "s", "refresh_token": "r"}
     client = still(Client("bitrix24", transport=wire, limits="memory", **words), clock)
     wire.say(reply({"error": "expired_token"}, 401))
     with pytest.raises(AuthError):
@@ -400,7 +410,7 @@ def test_a_service_file_that_stands_in_for_the_installed_one_renews_nothing(
 
 
 def test_a_method_that_does_not_stand_beside_its_service_is_none(catalog: Catalog) -> None:
-    with pytest.raises(SpecError, match="the method no.such does not stand beside the file of library"):
+    with pytest.raises(SpecError, match=r"the method no\.such does not stand beside the file of library"):
         catalog.own("library", "no.such")
 
 
@@ -453,9 +463,9 @@ class Queue(Wire):
 
 def test_many_threads_renew_once(catalog: Catalog) -> None:
     wire = Queue(20)
-    with Client("library", methods=catalog, transport=wire, limits="memory", **FIELDS) as client:
-        with ThreadPoolExecutor(20) as pool:
-            assert list(pool.map(lambda _: client.call("ping").value, range(20))) == [{"value": 7}] * 20
+    client = Client("library", methods=catalog, transport=wire, limits="memory", **FIELDS)
+    with client, ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(lambda _: client.call("ping").value, range(20))) == [{"value": 7}] * 20
     assert wire.renewals == 1
 
 
@@ -463,7 +473,7 @@ class AsyncQueue:
     """The same for tasks."""
 
     def __init__(self, many: int) -> None:
-        self.many, self.came, self.renewals = many, 0, 0
+        self.all, self.renewals = asyncio.Barrier(many), 0
         self.slow = asyncio.Event()
         self.asked = asyncio.Event()
 
@@ -471,9 +481,7 @@ class AsyncQueue:
         """The answer to a badge; a renewal takes until `slow` is set."""
         badge = request.headers.get("X-Badge")
         if badge == "badge-1":
-            self.came += 1
-            while self.came < self.many:
-                await asyncio.sleep(0)
+            await self.all.wait()
             return OLD
         if badge is None:
             self.renewals += 1
@@ -501,7 +509,7 @@ def test_a_task_that_is_cancelled_in_the_middle_of_it_does_not_lose_the_account(
 
     async def go() -> Any:
         wire = AsyncQueue(1)
-        words = {"methods": catalog, "transport": wire, "limits": "memory", "token_saver": told.append}
+        words: Json = {"methods": catalog, "transport": wire, "limits": "memory", "token_saver": told.append}
         async with AsyncClient("library", **words, **FIELDS) as client:
             task = asyncio.ensure_future(client.call("ping"))
             await wire.asked.wait()
@@ -523,7 +531,8 @@ def test_an_interruption_in_the_middle_of_it_does_not_lose_the_account(
     kept()
     client = library(profile="work", limits="memory")
     wire.say(OLD, NEW)
-    real, struck = threading.Thread.join, []
+    real = threading.Thread.join
+    struck: list[threading.Thread] = []
 
     def join(self: threading.Thread, timeout: float | None = None) -> None:
         if not struck:
@@ -634,7 +643,7 @@ def test_an_answer_that_is_lost_on_the_way(served: Served) -> None:
     with Client("bitrix24", profile="work", limits="memory") as client:
         with pytest.raises(TransportError, match="no usable answer came to its renewal"):
             client.call("profile")
-        with pytest.raises(AuthError, match="could not be renewed.*declarest login bitrix24 work") as caught:
+        with pytest.raises(AuthError, match=r"could not be renewed.*declarest login bitrix24 work") as caught:
             client.call("profile")
     assert caught.value.code == "invalid_grant"
 
@@ -645,7 +654,7 @@ def test_a_renewal_in_memory_over_real_sockets(served: Served, catalog: Catalog)
     with Client("bitrix24", limits="memory", **words) as client:
         assert client.call("profile").value
     with (
-        pytest.raises(AuthError, match="declarest login bitrix24$"),
+        pytest.raises(AuthError, match=r"declarest login bitrix24$"),
         Client("bitrix24", limits="memory", **words) as client,
     ):
         client.call("profile")
