@@ -109,7 +109,7 @@ def moved(error: TransportError, method: Method, scheme: Scheme, goal: str, prof
     value = f"{start}://{host}" if kinds[name] == "uri" else host
     flag = f"--{name.replace('_', '-')} {value}"
     accept = f"declarest login {method.service.name} {profile} {flag}" if profile else f"call it with {flag}"
-    error.message = f"{method.service.title} has moved, or something stands before it: it points to {host}"
+    error.message = f"the service answered with a redirect to {host}: it has moved, or something stands before it"
     error.args = (error.message,)
     error.hint = f"it points to {start}://{host}; nothing was sent there. If that is the right host: {accept}"
 

@@ -286,7 +286,7 @@ def test_a_host_that_moved_is_told_with_what_accepts_it(
     next(steps)
     with pytest.raises(TransportError) as caught:
         steps.send(moved("https://new.example:8443/api/books/1?t=t0ken-1"))
-    said = "Library has moved, or something stands before it: it points to new.example:8443; "
+    said = "the service answered with a redirect to new.example:8443: it has moved, or something stands before it; "
     said += "it points to https://new.example:8443; nothing was sent there. If that is the right host: "
     assert str(caught.value) == said + accept
     assert (caught.value.outcome, caught.value.args) == ("not sent", (caught.value.message,))
@@ -311,3 +311,15 @@ def test_another_redirect_offers_no_other_host(location: str, catalog: Catalog, 
     with pytest.raises(TransportError, match="the service answered with a redirect") as caught:
         steps.send(moved(location))
     assert "--host" not in caught.value.hint
+
+
+def test_a_call_waits_for_another_one_that_signs_in_and_uses_what_that_brought(catalog: Catalog, clock: Clock) -> None:
+    session = made(catalog, clock, card="paper")
+    session.gate.acquire()
+    steps = converse(call(catalog, "book.get", id=1), session)
+    assert isinstance(next(steps), Wait)
+    session.kept["desk"] = {"session": "of another call"}
+    session.gate.release()
+    step = steps.send(None)
+    assert isinstance(step, Send)
+    assert step.request.headers["X-Session"] == "of another call"

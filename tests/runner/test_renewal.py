@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,12 +29,12 @@ from runner import (
     profiles,
     renewal,
 )
+from runner.catalog import Catalog
 from runner.errors import CallError
 from runner.sandbox import MEMORY, Served, start
 from tests.conftest import Wire, reply, still
 
 if TYPE_CHECKING:
-    from runner.catalog import Catalog
     from tests.conftest import AsyncWire, Clock
 
 Json = dict[str, Any]
@@ -686,3 +687,12 @@ def test_the_value_of_a_refusal_without_words_is_its_status(catalog: Catalog) ->
     scheme = next(one for one in method.service.schemes if one.renew)
     found = renewal.over(ServiceError("", status=400), scheme, renewal.Unkept(), method)
     assert "could not be renewed: 400" in json.dumps(found.as_dict())
+
+
+def test_a_method_that_was_edited_in_place_is_read_again(tmp_path: Path) -> None:
+    folder = tmp_path / "library"
+    shutil.copytree(REPOSITORY / "tests" / "service" / "library", folder)
+    catalog = Catalog(str(tmp_path))
+    file = folder / "card" / "card.token.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("path: badges", "path: tokens/new"), encoding="utf-8")
+    assert catalog.own("library", "card.token").sending.path == "tokens/new"

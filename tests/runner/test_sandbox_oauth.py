@@ -11,6 +11,9 @@ import pytest
 
 from runner import AuthError, Client, ServiceError
 from runner.sandbox import MEMORY, reset, start
+from runner.sandbox.envelope import Refused
+from runner.sandbox.grants import Grants
+from runner.sandbox.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -254,3 +257,10 @@ def test_the_log_shows_no_code_no_state_and_no_token(house: House) -> None:
     assert house.about["page"] in said
     for secret in (*found, *back.values(), "sandbox-key"):
         assert secret not in said.replace(house.served.address, "")
+
+
+def test_nothing_is_exchanged_in_a_way_that_is_not_declared(catalog: Catalog, clock: Clock) -> None:
+    grants = Grants(catalog.service("library"), Store(MEMORY), {"club": "paper"}, clock, None)
+    with pytest.raises(Refused, match="grant"):
+        grants.exchanged(catalog.method("library", "card.token"), {"want": "another"}, {})
+    assert grants.exchanged(catalog.method("library", "ping"), {}, 7) == 7
