@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -260,7 +261,8 @@ def test_the_log_shows_no_code_no_state_and_no_token(house: House) -> None:
 
 
 def test_nothing_is_exchanged_in_a_way_that_is_not_declared(catalog: Catalog, clock: Clock) -> None:
-    grants = Grants(catalog.service("library"), Store(MEMORY), {"club": "paper"}, clock, None)
-    with pytest.raises(Refused, match="grant"):
-        grants.exchanged(catalog.method("library", "card.token"), {"want": "another"}, {})
-    assert grants.exchanged(catalog.method("library", "ping"), {}, 7) == 7
+    with closing(Store(MEMORY)) as store:
+        grants = Grants(catalog.service("library"), store, {"club": "paper"}, clock, None)
+        with pytest.raises(Refused, match="grant"):
+            grants.exchanged(catalog.method("library", "card.token"), {"want": "another"}, {})
+        assert grants.exchanged(catalog.method("library", "ping"), {}, 7) == 7
