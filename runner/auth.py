@@ -14,7 +14,7 @@ from .errors import CallError, ServiceError, SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .errors import RunnerError
+    from .errors import RunnerError, TransportError
     from .settings import Credentials
     from .spec import Method, Scheme
 
@@ -109,6 +109,22 @@ def _own_host(method: Method, values: Mapping[str, Any]) -> str:
         if node.get("format") == "uri" and name in values:
             return urlsplit(str(values[name])).netloc.lower()
     return ""
+
+
+def moved(error: TransportError, method: Method, scheme: Scheme, goal: str, profile: str) -> None:
+    """Say of a redirect to another host how it is accepted. Nothing follows it: the secrets are of the old host."""
+    found = re.fullmatch(r"https?://([\w.-]+(?::\d+)?)(?:[/?#].*)?", goal, re.IGNORECASE | re.DOTALL)
+    kinds = {name: node.get("format") for name, node in method.service.fields.items()}
+    name = next((name for name in template.names(scheme.base) if kinds.get(name) in {"hostname", "uri"}), "")
+    if not found or not name:
+        return
+    start, host = goal.partition("://")[0].lower(), found[1].lower()
+    value = f"{start}://{host}" if kinds[name] == "uri" else host
+    flag = f"--{name.replace('_', '-')} {value}"
+    accept = f"declarest login {method.service.name} {profile} {flag}" if profile else f"call it with {flag}"
+    error.message = f"the service answered with a redirect to {host}: it has moved, or something stands before it"
+    error.args = (error.message,)
+    error.hint = f"it points to {start}://{host}; nothing was sent there. If that is the right host: {accept}"
 
 
 def veil(

@@ -15,7 +15,7 @@ from . import pack as packing
 from . import rows as reading
 from .catalog import Methods
 from .discretion import discreet, discreet_async, discretion
-from .dispatch import Keep, Send, Step, Wait, converse, prepare
+from .dispatch import Keep, Send, Step, Wait, Whole, converse, prepare
 from .errors import Problem, RunnerError, TransportError
 from .plan import Plan, Planner
 from .renewal import saving
@@ -73,7 +73,8 @@ class Client:
     `insecure` lets credentials travel without TLS, `timeout` is in seconds. `transport` is an httpx transport.
     `limits` says who shares the limits of the service: None all programs of this machine, through a file in the
     user's state folder; a path those that name the same file; `redis://host:port/0` those that name the same
-    Redis; `memory` the threads of this client. `token_saver` is told the new fields of an authorisation that was
+    Redis; `memory` the threads of this client. `ca_bundle` is a file or a folder of certificates that are trusted
+    besides those of this machine. `token_saver` is told the new fields of an authorisation that was
     renewed, before they are used; the async client's may be a coroutine function.
     """
 
@@ -90,6 +91,7 @@ class Client:
         check: bool = True,
         insecure: bool = False,
         limits: str | None = None,
+        ca_bundle: str | None = None,
         token_saver: Callable[[dict[str, Any]], Any] | None = None,
         **credentials: Any,
     ) -> None:
@@ -104,7 +106,7 @@ class Client:
             saver=token_saver,
             given=credentials,
         )
-        self._timeout, self._inner = timeout, transport
+        self._timeout, self._inner, self._ca_bundle = timeout, transport, ca_bundle
         self._wire: Any = transport if hasattr(transport, "send") else None
         self._sleep = time.sleep
         self.watch: Watch | None = None
@@ -253,19 +255,24 @@ class Client:
                     step = conversation.send(answer)
         except StopIteration as end:
             return end.value
+        finally:
+            conversation.close()  # whatever came out of it lays down the locks that it holds
 
     def _connect(self) -> None:
         """Make the transport, one for all threads."""
         from .transport import Transport
 
         with self._planner.session.lock:
-            self._wire = self._wire or Transport(timeout=self._timeout, inner=self._inner)
+            self._wire = self._wire or Transport(timeout=self._timeout, inner=self._inner, ca_bundle=self._ca_bundle)
 
     def _do(self, step: Step, stopped: Event | None) -> Reply | None:
         watch = self.watch
         if isinstance(step, Keep):
-            with saving():
+            with saving(step.values):
                 step.account.save(step.values)
+            return None
+        if isinstance(step, Whole):
+            flow.held(step.conversation, self._drive)
             return None
         if isinstance(step, Wait):
             if watch:
@@ -302,6 +309,7 @@ class AsyncClient:
         check: bool = True,
         insecure: bool = False,
         limits: str | None = None,
+        ca_bundle: str | None = None,
         token_saver: Callable[[dict[str, Any]], Any] | None = None,
         **credentials: Any,
     ) -> None:
@@ -316,7 +324,7 @@ class AsyncClient:
             saver=token_saver,
             given=credentials,
         )
-        self._timeout, self._inner = timeout, transport
+        self._timeout, self._inner, self._ca_bundle = timeout, transport, ca_bundle
         self._wire: Any = transport if hasattr(transport, "send") else None
 
     async def __aenter__(self) -> Self:
@@ -396,7 +404,7 @@ class AsyncClient:
         if self._wire is None:
             from .transport import AsyncTransport
 
-            self._wire = AsyncTransport(timeout=self._timeout, inner=self._inner)
+            self._wire = AsyncTransport(timeout=self._timeout, inner=self._inner, ca_bundle=self._ca_bundle)
         try:
             step = next(conversation)
             while True:
@@ -408,13 +416,18 @@ class AsyncClient:
                     step = conversation.send(answer)
         except StopIteration as end:
             return end.value
+        finally:
+            conversation.close()
 
     async def _do(self, step: Step) -> Reply | None:
         if isinstance(step, Keep):
-            with saving():
+            with saving(step.values):
                 told = step.account.save(step.values)
                 if hasattr(told, "__await__"):
                     await told
+            return None
+        if isinstance(step, Whole):
+            await flow.held_async(step.conversation, self._drive)
             return None
         if isinstance(step, Wait):
             from asyncio import sleep

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import auth, pacing, renewal, request, response, template
 from .errors import AuthError, LimitExceeded, RunnerError, ServiceError, TransportError
@@ -44,7 +45,14 @@ class Keep:
     values: Json = field(repr=False)
 
 
-Step = Send | Wait | Keep
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Hold this conversation to its end, though nobody may wait for the call any more; or throw its error in."""
+
+    conversation: Generator[Any, Any, None]
+
+
+Step = Send | Wait | Keep | Whole
 Conversation = Generator[Step, Reply | None, Result]
 
 
@@ -71,6 +79,7 @@ class Session:
 
     credentials: Credentials
     find: Callable[[str], Method]
+    own: Callable[[str], Method]  # as the service's own folder has it, for calls with secrets that nobody passes
     has: Callable[[str], bool]
     clock: Callable[[], float]
     dice: Callable[[], float]
@@ -79,6 +88,7 @@ class Session:
     kept: dict[str, Json] = field(default_factory=dict, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
     gate: threading.Lock = field(default_factory=threading.Lock)
+    renewing: threading.Lock = field(default_factory=threading.Lock)
     account: renewal.Account = field(default_factory=renewal.Unkept)
     answered: bool = False  # whether the service has ever given a usable answer
 
@@ -122,7 +132,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
     method, retry = call.method, call.method.service.retry
     scheme = scheme or auth.choose(method, session.credentials)
     end = session.clock() + retry.deadline
-    attempt, signed_in_again, renewed = 1, False, False
+    attempt, signed_in_again, renewed, adopted = 1, False, False, False
     while True:
         known = session.credentials.values
         kept = session.kept.get(scheme.name, {})
@@ -139,20 +149,20 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
             return _read(method, reply, session)
         except (ServiceError, TransportError) as error:
             error.method = error.method or method.full_name
+            _judge(error, call, scheme, session, made, reply)
             more = [*request.concealed(method, call.values), *request.worn(made)]
             auth.veil(error, method, {**known, **kept}, kept, more)
-            if renewal.needed(error, scheme, known) and not renewed:
-                renewed = True
-                yield from _renew(call, scheme, session, known)
-                continue
+            if not renewed and renewal.needed(error, scheme, method.service, session.credentials):
+                renewed = yield from _renew(call, scheme, session, known)
+                if renewed or not adopted:  # what another one has renewed may have run out since: once, not for ever
+                    adopted = True
+                    continue
             if _may_sign_in_again(error, scheme) and not signed_in_again:
                 signed_in_again = True
                 with session.lock:
                     if session.kept.get(scheme.name) is kept:  # another thread may have signed in since
                         del session.kept[scheme.name]
                 continue
-            if isinstance(error, TransportError) and reply is not None and session.answered:
-                error.final = False  # a page in the place of an answer passes, where answers came before it
             session.book.refused(method, session.credentials.values, error, session.clock(), reply)
             now, harmless = session.clock(), call.harmless or method.repeatable(call.values)
             pause = pacing.again(method, error, reply, attempt, now, session.dice, harmless=harmless)
@@ -168,6 +178,23 @@ def _read(method: Method, reply: Reply | None, session: Session) -> Result:
     session.answered = True
     session.book.note(method, session.credentials.values, result.raw, session.clock())
     return result
+
+
+def _judge(  # noqa: PLR0913 - a call, what it asked, what came
+    error: ServiceError | TransportError,
+    call: Call,
+    scheme: Scheme,
+    session: Session,
+    made: Request,
+    reply: Reply | None,
+) -> None:
+    """Where an answer points to another host, say how that is accepted; judge whether what came may pass."""
+    goal = reply.headers.get("location", "") if reply else ""
+    other = urlsplit(goal).netloc.lower() not in {"", urlsplit(made.url).netloc.lower()}
+    if isinstance(error, TransportError) and error.outcome == "not sent" and other:
+        auth.moved(error, call.method, scheme, goal, session.credentials.profile)
+    if isinstance(error, TransportError) and reply is not None and session.answered:
+        error.final = False  # a page in the place of an answer passes, where answers came before it
 
 
 def _admitted(call: Call, session: Session, end: float) -> Generator[Wait, Any, None]:
@@ -219,34 +246,62 @@ def _first(method: Method, scheme: Scheme, session: Session) -> Generator[Step, 
         session.kept[scheme.name] = kept
 
 
-def _renew(call: Call, scheme: Scheme, session: Session, used: Mapping[str, Any]) -> Generator[Step, Any, None]:
-    """Renew the authorisation that was used, unless somebody else who shares the account has done it meanwhile."""
-    how: Json = scheme.renew or {}
-    account, end = session.account, session.clock() + call.method.service.retry.deadline
-    while (release := account.lock()) is None:
-        if session.clock() > end:
-            message = f"another program has been renewing the {scheme.title} for too long"
-            raise TransportError(
-                message, outcome="not sent", hint="end it, and call again", method=call.method.full_name
-            )
-        yield Wait(renewal.PAUSE, f"another call renews the {scheme.title}")
+def _renew(call: Call, scheme: Scheme, session: Session, used: Mapping[str, Any]) -> Generator[Step, Any, bool]:
+    """Renew the authorisation that was used, unless somebody else who shares the account has done it meanwhile.
+
+    Among the calls of a session one looks at the account, for all of them. Tells whether it was renewed here.
+    """
+    mine = yield from _turn(
+        lambda: session.renewing.release if session.renewing.acquire(blocking=False) else None, call, scheme, session
+    )
     try:
-        fresh = {**session.credentials.values, **account.fresh()}
-        if all(fresh.get(name) == used.get(name) for name in how["keep"]):
-            login = session.find(how["method"])
-            try:
-                result = yield from converse(Call(login, login.name, renewal.params(how, fresh)), session)
-            except RunnerError as error:
-                raise renewal.over(error, scheme, account, call.method) from None
-            fresh = renewal.found(how, result, scheme.title)
-            try:
-                yield Keep(account, fresh)
-            finally:  # what was there before is used up
-                session.adopt(fresh)
-        else:
-            session.adopt({name: fresh[name] for name in how["keep"] if name in fresh})
+        if not renewal.same(scheme, session.credentials.values, used):
+            return False
+        release = yield from _turn(session.account.lock, call, scheme, session)
+        try:
+            fresh = {**session.credentials.values, **session.account.fresh()}
+            renewal.demand_same_hosts(call.method.service, session.account, fresh, session.credentials.values)
+            if renewal.same(scheme, fresh, used):
+                yield Whole(_renewal(call, scheme, session, fresh))
+                return True
+            session.adopt({name: fresh[name] for name in (scheme.renew or {})["keep"] if name in fresh})
+            return False
+        finally:
+            release()
     finally:
-        release()
+        mine()
+
+
+def _turn(
+    take: Callable[[], Callable[[], None] | None], call: Call, scheme: Scheme, session: Session
+) -> Generator[Wait, Any, Callable[[], None]]:
+    """Wait for the right to renew; what is given lays it down."""
+    end = session.clock() + call.method.service.retry.deadline
+    while (release := take()) is None:
+        if session.clock() > end:
+            message = f"another call has been renewing the {scheme.title} for too long"
+            hint, name = "end the program that makes it, and call again", call.method.full_name
+            raise TransportError(message, outcome="not sent", final=True, hint=hint, method=name)
+        yield Wait(renewal.PAUSE, f"another call renews the {scheme.title}")
+    return release
+
+
+def _renewal(call: Call, scheme: Scheme, session: Session, known: Json) -> Generator[Step, Any, None]:
+    """The call that renews. What it brings is kept first, and used then."""
+    how: Json = scheme.renew or {}
+    service, account = call.method.service, session.account
+    login = session.own(how["method"])
+    way = auth.choose(login, session.credentials)
+    renewal.demand_own_host(way, service, session.credentials, scheme)
+    try:
+        result = yield from converse(Call(login, login.name, renewal.params(how, known)), session, way)
+        news = renewal.found(scheme, service, result)
+    except RunnerError as error:
+        raise renewal.over(error, scheme, account, call.method) from None
+    try:
+        yield Keep(account, news)
+    finally:  # what was there before is used up
+        session.adopt(news)
 
 
 def _bare(scheme: Scheme) -> Scheme:

@@ -154,3 +154,36 @@ async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> A
             if not binding:
                 task.cancel()
         await gather(*tasks, return_exceptions=True)
+
+
+def held(conversation: Talk, drive: Callable[[Talk], Any]) -> None:
+    """Hold a conversation to its end in a thread that neither an interruption nor the program's end cuts short."""
+    errors: list[BaseException] = []
+
+    def hold() -> None:
+        try:
+            drive(conversation)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            errors.append(error)
+
+    thread = threading.Thread(target=hold, name="declarest", daemon=False)
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        thread.join()
+        raise
+    if errors:
+        raise errors[0]
+
+
+async def held_async(conversation: Talk, drive: Callable[[Talk], Awaitable[Any]]) -> None:
+    """The same for async callers: where the one that waits is cancelled, it waits for the end all the same."""
+    from asyncio import CancelledError, ensure_future, gather, shield
+
+    task = ensure_future(drive(conversation))
+    try:
+        await shield(task)
+    except CancelledError:
+        await gather(task, return_exceptions=True)
+        raise

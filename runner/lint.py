@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import arguments, compiler, dialects, document, query, settings, template, validation
+from . import arguments, compiler, dialects, document, grants, query, settings, template, validation
 from .encoding import json_text
 from .errors import RunnerError, ServiceError, SpecError, did_you_mean, nearest
+from .grants import named as fields_of
 from .node import nodes
 from .response import Reply, read
 from .spec import Method, Scheme, Service
@@ -80,7 +81,7 @@ def faults(path: Path, catalog: Catalog, taken: Collection[str] = ()) -> Iterato
     if not found and kind == "method":
         yield from _of_method(file, catalog)
     if not found and kind == "service":
-        yield from _of_service(file, taken)
+        yield from _of_service(file, catalog, taken)
     if not found and kind in {"service", "part"}:
         yield from _of_dialects(file, catalog)
 
@@ -105,7 +106,7 @@ def _by_grammar(file: File, kind: str) -> Iterator[Fault]:
         yield file.fault(where, message, hint, key=key)
 
 
-def _of_service(file: File, taken: Collection[str]) -> Iterator[Fault]:
+def _of_service(file: File, catalog: Catalog, taken: Collection[str]) -> Iterator[Fault]:
     """A service's name, and the names that must mean something: of fields in what is needed, pasted and sent."""
     data: Json = file.data  # type: ignore[assignment]
     name, folder = data["service"], file.path.resolve().parent.name
@@ -121,15 +122,10 @@ def _of_service(file: File, taken: Collection[str]) -> Iterator[Fault]:
         path: list[str | int] = ["auth", scheme.name]
         yield from _fields(file, [*path, "needs"], scheme.needs, service)
         for word, part in (("base", scheme.base), ("send", scheme.send)):
-            yield from _fields(file, [*path, word], _named(part), service, scheme)
-
-
-def _named(part: Any) -> list[str]:
-    """The fields that stand in the texts of a value, through lists and objects."""
-    if isinstance(part, str):
-        return template.names(part)
-    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-    return [name for one in inner for name in _named(one)]
+            yield from _fields(file, [*path, word], fields_of(part), service, scheme)
+    whoami = data.get("profile", {}).get("whoami", {})
+    for where, message, hint in grants.faults(service, whoami, lambda name: catalog.own(folder, name)):
+        yield file.fault(where, message, hint)
 
 
 def _fields(
@@ -175,7 +171,7 @@ def _of_command(catalog: Catalog, service: str, command: Json) -> Iterator[tuple
         if not target.startswith("--") and first not in known and not method.param(first):
             yield f"{target} is no param and no field of the profile", did_you_mean(nearest(first, known))
     secrets = method.service.secrets()
-    for field in _named([command.get("print"), command.get("link")]):
+    for field in fields_of([command.get("print"), command.get("link")]):
         if field in secrets:
             yield f"{field} is a secret and is never shown", ""
         elif field not in {*targets, *(method.service.fields if does == ["link"] else ())}:

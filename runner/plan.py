@@ -40,7 +40,7 @@ class Plan:
 
 def _keeper(service: Service, account: accounts.Credentials, saver: renewal.Saver | None) -> renewal.Account:
     """Who keeps a renewed authorisation: the profile that it came from, or the caller."""
-    if not account.profile:
+    if not renewal.own(service, account):
         return renewal.Unkept(saver)
     hosts = {name: account.values[name] for name in accounts.hosts(service) & account.values.keys()}
     return profiles.Kept(service.name, account.profile, saver, hosts)
@@ -77,7 +77,7 @@ class Planner:
         book = pacing.Book(kept, ledger.choose(limits if kept else "memory"), time.monotonic)
         keeper = _keeper(self.service, account, saver)
         self.session = Session(
-            account, self.method, self._has, time.time, _dice, insecure=insecure, book=book, account=keeper
+            account, self.method, self._own, self._has, time.time, _dice, insecure=insecure, book=book, account=keeper
         )
         self._count = 0
 
@@ -176,6 +176,9 @@ class Planner:
         if errors:
             raise InvalidArguments(errors, method=method.full_name)
         return Plan(call, tuple(found))
+
+    def _own(self, name: str) -> Method:
+        return self.catalog.own(self.service.name, name)
 
     def _has(self, name: str) -> bool:
         return self.catalog.has(self.service.name, name)

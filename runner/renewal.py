@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import query, template
-from .errors import AuthError, RunnerError, ServiceError, TransportError
+from . import query, template, validation
+from .errors import REFUSALS, AuthError, CallError, RunnerError, ServiceError, TransportError
+from .settings import SOURCES
 
 if TYPE_CHECKING:
     from .response import Result
-    from .spec import Method, Scheme
+    from .settings import Credentials
+    from .spec import Method, Scheme, Service
 
 Json = dict[str, Any]
 Saver = Callable[[Json], Any]
+SAVED, DEFAULT = SOURCES[2], SOURCES[3]
 PAUSE = 0.05  # seconds between two looks whether somebody else has done it
 
 
@@ -60,22 +63,70 @@ class Unkept:
 
 
 @contextmanager
-def saving() -> Iterator[None]:
+def saving(values: Json) -> Iterator[None]:
     """Turn whatever keeps new fields from being kept into an error that says what that means."""
     try:
         yield
     except Exception as error:
-        message = f"the authorisation was renewed, and could not be kept: {error or type(error).__name__}"
-        raise RunnerError(message, hint="the one that is kept is used up: sign in again") from error
+        said = str(error) or type(error).__name__
+        for value in sorted(map(str, values.values()), key=len, reverse=True):
+            said = said.replace(value, "***")
+        message = f"the authorisation was renewed, and could not be kept: {said}"
+        hint = "what is kept is used up: this client goes on with the new one, all others must sign in again"
+        raise AuthError(message, kind="auth", rejected=True, hint=hint) from error
 
 
-def needed(error: RunnerError, scheme: Scheme, known: Mapping[str, Any]) -> bool:
-    """Whether a refusal says that the authorisation has run out, and there is what renews it."""
+def renewed(scheme: Scheme) -> list[str]:
+    """The fields of a way of authorising that a renewal changes: what calls are signed with."""
+    return [name for name in scheme.needs if name in (scheme.renew or {}).get("keep", {})]
+
+
+def own(service: Service, credentials: Credentials) -> bool:
+    """Whether what can be renewed is the profile's, so that it is renewed there; else it is the caller's."""
+    names = {name for scheme in service.schemes for name in (scheme.renew or {}).get("keep", ())}
+    sources = {credentials.sources.get(name) for name in names & service.secrets() & set(credentials.values)}
+    return bool(credentials.profile) and sources == {SAVED}
+
+
+def needed(error: RunnerError, scheme: Scheme, service: Service, credentials: Credentials) -> bool:
+    """Whether a refusal says that the authorisation has run out, and there is what renews just this one.
+
+    What one place gives does not renew what another one gave: it may be another person's. A service file that
+    somebody has put in the place of the installed one renews nothing.
+    """
     how = scheme.renew
-    if how is None or not isinstance(error, ServiceError):
+    if how is None or service.guest or not isinstance(error, ServiceError):
         return False
     codes = {code.lower() for code in how["on"]}
-    return error.code.lower() in codes and all(known.get(name) for name in how.get("needs", ()))
+    known, needs = credentials.values, how.get("needs", ())
+    kept = {*renewed(scheme), *(name for name in needs if name in how["keep"])}
+    one_source = len({credentials.sources.get(name) for name in kept}) == 1
+    return error.code.lower() in codes and all(known.get(name) for name in needs) and one_source
+
+
+def same(scheme: Scheme, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two connections sign their calls alike."""
+    return all(one.get(name) == other.get(name) for name in renewed(scheme))
+
+
+def demand_same_hosts(service: Service, account: Account, fresh: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse what is kept for another host than that of the connection: the account was given to another meanwhile."""
+    for name, node in service.fields.items():
+        if node.get("format") in {"hostname", "uri"} and name in known:
+            kept = str(fresh.get(name, known[name])).lower()
+            if kept != str(known[name]).lower():
+                message = f"the profile {account.name!r} is one of {kept} now, and calls go to {known[name]}"
+                raise CallError(message, hint="make a new client of it")
+
+
+def demand_own_host(way: Scheme, service: Service, credentials: Credentials, scheme: Scheme) -> None:
+    """Refuse to renew what a profile holds at an address that somebody else names. `way` is that of the renewal."""
+    secret = {credentials.sources.get(name) for name in (scheme.renew or {}).get("needs", ())} & {SAVED}
+    for name in template.names(way.base):
+        source, value = credentials.sources.get(name, DEFAULT), credentials.values.get(name)
+        if secret and source not in {SAVED, DEFAULT} and value != service.fields.get(name, {}).get("default"):
+            message = f"the {scheme.title} of the profile would be renewed at {value}, which {source} names"
+            raise CallError(message, hint=f"what a profile holds goes only where it was saved for; leave {name} out")
 
 
 def params(how: Json, known: Mapping[str, Any]) -> Json:
@@ -83,23 +134,54 @@ def params(how: Json, known: Mapping[str, Any]) -> Json:
     return {name: template.filled(value, known) for name, value in how.get("params", {}).items()}
 
 
-def found(how: Json, result: Result, title: str) -> Json:
-    """The fields that the answer yields. Raises TransportError where one that is needed is not there."""
+def found(scheme: Scheme, service: Service, result: Result) -> Json:
+    """The fields that the answer yields. Raises TransportError where one that calls are signed with is not there.
+
+    What does not fit its field is left out: it would make the connection one that can't be read.
+    """
+    how: Json = scheme.renew or {}
     news = {name: query.search(path, result.value) for name, path in how["keep"].items()}
-    lacking = [name for name, value in news.items() if value is None and name in how.get("needs", ("",))]
-    if lacking or not any(value is not None for value in news.values()):
-        raise TransportError(f"the renewal of {title} brought no {', '.join(lacking) or 'answer that can be used'}")
-    return {name: value for name, value in news.items() if value is not None}
+    news = {
+        name: value
+        for name, value in news.items()
+        if isinstance(value, (str, int)) and validation.fits(value, service.fields[name])
+    }
+    lacking = [name for name in renewed(scheme) if name not in news]
+    if lacking:
+        message = f"the renewal of the {scheme.title} brought no {', '.join(lacking)} that can be used"
+        raise TransportError(message)
+    return news
 
 
 def over(error: RunnerError, scheme: Scheme, account: Account, method: Method) -> RunnerError:
-    """What a failed renewal is to the caller: refused, they must sign in again; lost, they must look."""
-    service = method.service.name
-    again = f"sign in again: declarest login {service} {account.name}".rstrip()
+    """What a failed renewal is to the caller: refused, they must sign in again; lost, they must look.
+
+    Their own call was refused and did nothing, whatever became of the renewal. What the answer held is not shown:
+    it may be the new secrets.
+    """
+    again = f"sign in again: declarest login {method.service.name} {account.name}".rstrip()
+    start = f"the {scheme.title} has run out"
     if isinstance(error, ServiceError):
-        message = f"the {scheme.title} has run out and could not be renewed: {error.message or error.code}"
-        code, status = error.code, error.status
-        return AuthError(message, code=code, status=status, kind="auth", rejected=True, hint=again, method=method.name)
-    if isinstance(error, TransportError) and error.outcome == "unknown":
-        error.hint = f"the renewal of the {scheme.title} may have been used up; if calls are refused, {again}"
-    return error
+        passing = error.kind in {"rate_limit", "server", "network"}
+        kind = REFUSALS.get(error.kind, ServiceError) if passing else AuthError
+        hint = error.hint or "try again later" if passing else "; ".join(filter(None, [error.hint, again]))
+        return kind(
+            f"{start} and could not be renewed: {error.message or error.code or error.status}",
+            code=error.code,
+            status=error.status,
+            kind=error.kind if passing else "auth",  # type: ignore[arg-type]
+            rejected=True,
+            hint=hint,
+            method=method.full_name,
+        )
+    if not isinstance(error, TransportError):
+        return error
+    if error.outcome == "unknown":
+        message = f"{start}, and no usable answer came to its renewal"
+        hint = f"call again; if that is refused, the renewal was used up: {again}"
+    else:
+        message = f"{start}, and could not be renewed: {error.message}"
+        hint = "; ".join(filter(None, [error.hint, "the renewal is not used up: call again later"]))
+    return TransportError(
+        message, outcome="not sent", status=error.status, final=True, hint=hint, method=method.full_name
+    )

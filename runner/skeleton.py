@@ -1,4 +1,4 @@
-"""A structure to be filled, from the schema of a method's params."""
+"""What is to be filled by a person: the structure of a method's params, the first text of a new file."""
 
 from __future__ import annotations
 

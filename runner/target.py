@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from base64 import b64encode
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -12,12 +13,11 @@ from urllib.request import getproxies
 import httpx
 
 from . import __version__
+from .errors import CallError
 from .index import stamp
 from .pool import KEPT
 
 if TYPE_CHECKING:
-    import ssl
-
     from .pool import Pool
 
 AGENT = f"declarest/{__version__}"
@@ -56,25 +56,44 @@ class Target:
         """Whether the environment names a proxy. None stands between this machine and itself."""
         return self.kind != "local" and any(map(getproxies().get, ("http", "https", "all")))
 
-    def options(self, shared: Pool[Any]) -> dict[str, Any]:
+    def options(self, shared: Pool[Any], ca_bundle: str | None = None) -> dict[str, Any]:
         """What a connection is made with. An address without TLS has nothing to verify, so nothing is loaded for it."""
-        verify = _trusted(shared) if self.kind == "https" else False
+        verify = _trusted(shared, ca_bundle) if self.kind == "https" else False
         options = {"verify": verify, "trust_env": self.kind != "local", "limits": _LIMITS}
         return options | ({"cookies": _no_cookies()} if self.has_proxy() else {})
 
 
-def alike() -> tuple[Any, ...]:
+def alike(ca_bundle: str | None = None) -> tuple[Any, ...]:
     """What makes connections alike, so that they may be shared: the same proxies, and the same trust."""
-    trust = [(place, stamp(place)) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if (place := os.environ.get(name))]
+    places = [os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), ca_bundle]
+    trust = [(number, place, stamp(place)) for number, place in enumerate(places) if place]
     return *trust, *sorted(getproxies().items())
 
 
-def _trusted(shared: Pool[Any]) -> ssl.SSLContext:
+def _trusted(shared: Pool[Any], ca_bundle: str | None) -> ssl.SSLContext:
     """The certificates that are trusted, which take longer to load than a call on this machine."""
     with shared.lock:
         if shared.trusted is None:
-            shared.trusted = httpx.create_ssl_context()
+            shared.trusted = trusted(ca_bundle)
         return shared.trusted
+
+
+def trusted(ca_bundle: str | None = None) -> ssl.SSLContext:
+    """The certificates that are trusted: those of this machine, and those of a file or a folder besides.
+
+    There is no way to trust none at all. Raises CallError where the file holds none.
+    """
+    found = httpx.create_ssl_context()
+    if ca_bundle:
+        place: Any = {"capath" if os.path.isdir(ca_bundle) else "cafile": ca_bundle}
+        try:
+            found.load_verify_locations(**place)
+        except ssl.SSLError:
+            message = f"{ca_bundle} holds no certificates"
+            raise CallError(message, hint="each stands there between BEGIN CERTIFICATE and END CERTIFICATE") from None
+        except OSError as error:
+            raise CallError(f"can't read the certificates of {ca_bundle}: {error.strerror}") from None
+    return found
 
 
 def _no_cookies() -> CookieJar:

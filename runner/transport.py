@@ -20,7 +20,7 @@ import httpx
 from . import pool
 from .errors import CallError, TransportError
 from .response import Reply
-from .target import AGENT, Target, alike
+from .target import AGENT, Target, alike, trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,8 +54,10 @@ class Transport:
     by whichever transport of this process wants one that leads there.
     """
 
-    def __init__(self, *, timeout: float = 60.0, inner: httpx.BaseTransport | None = None) -> None:
-        self.timeout = timeout
+    def __init__(
+        self, *, timeout: float = 60.0, inner: httpx.BaseTransport | None = None, ca_bundle: str | None = None
+    ) -> None:
+        self.timeout, self._ca_bundle = timeout, ca_bundle
         self._inner = inner
         self._target = lru_cache(MOST_TARGETS)(Target.read)
         self._settle()
@@ -63,7 +65,7 @@ class Transport:
     def _settle(self) -> None:
         """Take part in the connections of this process. Those of the one that it was forked from are not its own."""
         self._process, self._mark = os.getpid(), object()
-        self._pool: Pool[httpx.BaseTransport | httpx.Client] = pool.shared(*alike())
+        self._pool: Pool[httpx.BaseTransport | httpx.Client] = pool.shared(*alike(self._ca_bundle))
         self._busy: set[httpx.BaseTransport | httpx.Client] = set()
         self._turns = threading.BoundedSemaphore(MOST_CONNECTIONS)
         finalize(self, _forgotten, self._pool, self._mark, self._process).atexit = False
@@ -74,7 +76,7 @@ class Transport:
         if way is None:
             with _surroundings():
                 made = httpx.Client if target.has_proxy() else httpx.HTTPTransport
-                way = made(**target.options(self._pool))
+                way = made(**target.options(self._pool, self._ca_bundle))
         self._busy.add(way)
         return way
 
@@ -130,13 +132,17 @@ class Transport:
 class AsyncTransport:
     """The same for async callers, who stay on one event loop."""
 
-    def __init__(self, *, timeout: float = 60.0, inner: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, *, timeout: float = 60.0, inner: httpx.AsyncBaseTransport | None = None, ca_bundle: str | None = None
+    ) -> None:
         from asyncio import Semaphore, get_running_loop  # a call that is not async does without
 
-        self.timeout = timeout
+        self.timeout, self._ca_bundle = timeout, ca_bundle
         self._inner = inner
         self._mark = object()
-        self._pool: Pool[httpx.AsyncBaseTransport | httpx.AsyncClient] = pool.shared(*alike(), loop=get_running_loop())
+        self._pool: Pool[httpx.AsyncBaseTransport | httpx.AsyncClient] = pool.shared(
+            *alike(self._ca_bundle), loop=get_running_loop()
+        )
         self._busy: set[httpx.AsyncBaseTransport | httpx.AsyncClient] = set()
         self._turns = Semaphore(MOST_CONNECTIONS)
         self._target = lru_cache(MOST_TARGETS)(Target.read)
@@ -148,7 +154,7 @@ class AsyncTransport:
         if way is None:
             with _surroundings():
                 made = httpx.AsyncClient if target.has_proxy() else httpx.AsyncHTTPTransport
-                way = made(**target.options(self._pool))
+                way = made(**target.options(self._pool, self._ca_bundle))
         self._busy.add(way)
         return way
 
@@ -320,14 +326,15 @@ def _system_error(error: BaseException | None) -> OSError | None:
     return error
 
 
-def fetch(url: str, *, timeout: float = 60.0, largest: int = 32 * 2**20) -> bytes:
+def fetch(url: str, *, timeout: float = 60.0, largest: int = 32 * 2**20, ca_bundle: str = "") -> bytes:
     """The content at an address, for a param that was given as one. Redirects are followed, no secret is sent."""
     if not url.lower().startswith(("http://", "https://")):
         message = f"{url} is no web address"
         raise CallError(message)
     try:
         with _surroundings():
-            client = httpx.Client(follow_redirects=True, timeout=timeout, headers={"User-Agent": AGENT})
+            heads, verify = {"User-Agent": AGENT}, trusted(ca_bundle)
+            client = httpx.Client(follow_redirects=True, timeout=timeout, headers=heads, verify=verify)
         with client, client.stream("GET", url) as response:
             body = bytearray()
             for chunk in response.iter_bytes():

@@ -428,7 +428,7 @@ def test_a_saver_that_fails_does_not_tell_what_it_was_to_save() -> None:
         raise OSError(f"the disk is full, {len(values)}")
 
     account = renewal.Unkept(saver)
-    with pytest.raises(RunnerError) as caught, renewal.saving():
+    with pytest.raises(RunnerError) as caught, renewal.saving({"token": TOKEN}):
         account.save({"token": TOKEN})
     demand_clean(str(caught.value), repr(caught.value), repr(account))
 

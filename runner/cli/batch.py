@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _OPTIONS = (
     "--profile", "--sandbox", "--state", "--methods", "--lang", "--timeout", "--no-check", "--insecure", "--verbose",
-    "--output", "--out", "--halt",
+    "--ca-bundle", "--output", "--out", "--halt",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def batch(argv: list[str]) -> int:
         timeout=line.number("--timeout", 60.0),
         check=not line.on("--no-check"),
         insecure=line.on("--insecure"),
+        ca_bundle=line.get("--ca-bundle") or None,
         **({} if line.on("--sandbox") else credentials),
     ) as client:
         client.watch = Watch(verbose=line.on("--verbose"))

@@ -31,9 +31,9 @@ Json = dict[str, Any]
 class Outside:
     """Where a line's `@file`, `@https://…` and `-` are read from."""
 
-    def __init__(self, timeout: float = 60.0) -> None:
+    def __init__(self, timeout: float = 60.0, ca_bundle: str = "") -> None:
         self._read: bytes | None = None
-        self._timeout = timeout
+        self._timeout, self._ca_bundle = timeout, ca_bundle
 
     def file(self, path: str) -> File:
         """A file of the disk. Raises CallError where it can't be read, or is empty."""
@@ -43,7 +43,7 @@ class Outside:
         """What stands at a web address. Raises CallError where it can't be fetched, or is empty."""
         from ..transport import fetch
 
-        content = fetch(url, timeout=self._timeout)
+        content = fetch(url, timeout=self._timeout, ca_bundle=self._ca_bundle)
         if not content:
             raise CallError(f"what stands at {url} is empty")
         return File(url.split("?", maxsplit=1)[0].rstrip("/").rpartition("/")[2] or "file", content)
@@ -86,7 +86,7 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
             raise CallError(f"{option} means nothing without {other}")
     given = words.of_method(rest, method, dialect)
     line.options.update(given.options)
-    reader = arguments.Reader(method, Outside(line.number("--timeout", 60.0)))
+    reader = arguments.Reader(method, Outside(line.number("--timeout", 60.0), line.get("--ca-bundle")))
     if "--params" in line.options:
         given.whole.insert(0, line.get("--params"))
     values = _values(reader, given, dialect)
@@ -134,6 +134,7 @@ def _ready(  # noqa: PLR0913 - the parts of one line
             timeout=line.number("--timeout", 60.0),
             check=not line.on("--no-check"),
             insecure=line.on("--insecure"),
+            ca_bundle=line.get("--ca-bundle") or None,
             **({} if line.on("--sandbox") else credentials),
         )
 

@@ -30,6 +30,7 @@ _VALUES = {
     "--fault": "LIST: what goes wrong, such as reset:0.01,502-before@3; see below",
     "--seed": "N: the same faults at the same requests, each time",
     "--shift": "insert:N,delete:N: after each N pages of a list a row is added, one removed that was read before",
+    "--token-life": "TIME: how long tokens are good, such as 1h; else what the service declares",
     "--rows": "NAME:N,...: fill a collection, or that of a method, up to so many rows",
 }
 _SWITCHES = {
@@ -116,6 +117,7 @@ def _options(line: Line, switches: set[str]) -> dict[str, Any]:
         "seed": line.whole("--seed", 0, 0) if line.on("--seed") else None,
         "limits": "--limits" in switches,
         "shift": _shift(line),
+        "token_life": _time(line, "--token-life"),
     }
 
 

@@ -45,6 +45,7 @@ VALUES = {
     "--table": "NAME: of the table in a .sqlite file, of the sheet in an .xlsx file",
     "--limit": "N: read pages until there are N rows",
     "--timeout": "SECONDS: how long an answer may take",
+    "--ca-bundle": "FILE: certificates that are trusted besides those of this machine",
     "--methods": "DIR: one more folder of methods",
     "--lang": "LANGUAGE: of summaries, such as ru",
     "--state": "FILE: with --sandbox: where it keeps what it knows",
@@ -191,7 +192,7 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
     rest = list(words)
     flags = dialect.get("flags", {})
     known = settings.inputs(method.service)
-    first = {*method.service.accept, *method.service.secrets()}
+    first = _credentials_first(method)
     while rest:
         word = rest.pop(0)
         if not word.startswith("-") or word == "-":
@@ -222,6 +223,13 @@ def of_method(words: list[str], method: Method, dialect: Json) -> Given:
     return given
 
 
+def _credentials_first(method: Method) -> set[str]:
+    """The flags that are a credential's although a param has them too: pasted addresses, and secrets of its calls."""
+    allowed = list(method.document.get("auth", ()))
+    needed = {name for way in method.service.schemes if settings.takes(way, allowed) for name in way.needs}
+    return {*method.service.accept, *(method.service.secrets() & needed)}
+
+
 def _foreign(  # noqa: PLR0913 - what is gathered, the option, and where it stands
     given: Given, told: dict[str, str], meant: Json, word: str, rest: list[str], method: Method
 ) -> None:
@@ -243,7 +251,7 @@ def _foreign(  # noqa: PLR0913 - what is gathered, the option, and where it stan
     elif target == "params":
         given.whole.append(text)
     elif target in settings.inputs(method.service) and (
-        proper not in method.params or target in {*method.service.accept, *method.service.secrets()}
+        proper not in method.params or target in _credentials_first(method)
     ):
         given.credentials[target] = text
     elif path:

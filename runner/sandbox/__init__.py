@@ -4,6 +4,7 @@ It checks addresses, credentials, verbs and params, keeps state, cuts lists into
 limits allow, and speaks in the service's own envelope and codes. The map, from the ground up:
 
     store  sample  envelope      rows in SQLite; made values; outcomes in the service's words
+    grants                       tokens that end, and how one gets the next
     reading  routes  account     a request's values; its method; its right to call
     meters  faults  shift        limits; what goes wrong on demand; rows that come and go
     listing  verbs               lists; what a call does to the state
@@ -59,6 +60,7 @@ class Served:
         limits: bool,
         shift: Shift | None,
         clock: Callable[[], float],
+        token_life: float | None,
     ) -> None:
         self.shift = shift
         self._faults, self._catalog, self._service = faults, catalog, catalog.service(service)
@@ -83,6 +85,7 @@ class Served:
             limits=limits,
             pace=pace,
             shift=shift,
+            token_life=token_life,
         )
         self._server.begin()
 
@@ -94,6 +97,14 @@ class Served:
     def inject(self, *faults: str) -> None:
         """Let these faults befall the next requests, one each, such as `reset-after`; `""` is none."""
         self._faults.add(faults)
+
+    def expire(self) -> None:
+        """Let every token run out now."""
+        self._portal.grants.expire()
+
+    def let_in(self, back: str = "", *, auto: bool = True) -> None:
+        """What the page does where a person lets a caller in: ask nobody, and send the browser back there."""
+        self._portal.grants.back, self._portal.grants.auto = back, auto
 
     @property
     def met(self) -> Counter[str]:
@@ -158,6 +169,7 @@ def start(  # noqa: PLR0913 - each stands for itself
     limits: bool = False,
     shift: Shift | None = None,
     clock: Callable[[], float] = time.time,
+    token_life: float | None = None,
 ) -> Served:
     """Start the sandbox of a service. `state` is its file, the user's own where it is None, or `:memory:`.
 
@@ -165,6 +177,7 @@ def start(  # noqa: PLR0913 - each stands for itself
     it. `limits` enforces what the service declares: rates by the caller's address, and the time that a method may use;
     a call uses what it takes, or `operating`. `fault` is what goes wrong, such as `reset:0.01,502-before@3`; the same
     `seed` throws the same dice. `shift` lets rows come and go. `clock` gives Unix seconds to limits and times.
+    `token_life` is how long tokens are good, the first one too; else it is what the service declares.
 
     Where they are None, the latency is DECLAREST_SANDBOX_LATENCY, such as 50ms, and the faults DECLAREST_SANDBOX_FAULT.
     Raises SpecError where the service's addresses can't lead here, OSError where the port is taken, CallError for a
@@ -184,6 +197,7 @@ def start(  # noqa: PLR0913 - each stands for itself
         limits=limits,
         shift=shift,
         clock=clock,
+        token_life=token_life,
     )
 
 

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .. import query, template
+from .. import query, renewal, template
 from ..errors import SpecError
 from .envelope import Refused, put
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..catalog import Catalog
     from ..spec import Method, Scheme, Service
+    from .grants import Grants
     from .reading import Content
     from .routes import Route
 
@@ -62,13 +63,13 @@ def _leads(scheme: Scheme, account: Json, address: str) -> bool:
 class Account:
     """The credentials that are taken now: the sandbox's own, and those that first calls have yielded."""
 
-    def __init__(self, own: Json) -> None:
-        self.own = own
+    def __init__(self, own: Json, grants: Grants) -> None:
+        self.own, self._grants = own, grants
         self._kept: Json = {}
         self._lock = threading.Lock()
 
     def admits(self, route: Route, found: Content) -> bool:
-        """Whether a request carries the credentials of its route."""
+        """Whether a request carries the credentials of its route. Raises Refused where they have run out."""
         with self._lock:
             known = {**self.own, **self._kept}
         sent = [
@@ -79,8 +80,20 @@ class Account:
         basic = route.scheme.send.get("basic")
         if basic:
             sent.append((":".join(basic), _basic(found)))
+        known |= self._passing(route, sent)
         same = all(str(known.get(name)) == value for name, value in route.credentials.items())
         return same and all(_written(text, known) == value for text, value in sent)
+
+    def _passing(self, route: Route, sent: list[tuple[str, str | None]]) -> Json:
+        """The credentials of a request that end some time, where they are good; what nothing equals else."""
+        found = dict(route.credentials)
+        for text, value in sent:
+            found |= (template.matched(text, value, {}) or {}) if value is not None else {}
+        names = renewal.renewed(route.scheme)
+        return {
+            name: found[name] if name in found and self._grants.admits(route.scheme, name, found[name]) else "\0"
+            for name in names
+        }
 
     def keep(self, method: Method, value: Any) -> Any:
         """Where a method is some scheme's first call: keep what it yields, and return its value with that in it."""

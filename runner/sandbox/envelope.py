@@ -19,6 +19,9 @@ _REFUSED = 400
 _PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _DEFAULTS = {
     "credentials": (401, "unauthorized", "These are not the credentials of the sandbox"),
+    "expired": (401, "expired", "What the call is signed with has run out"),
+    "grant": (400, "used_up", "This can't be exchanged: it is wrong, used up or too old"),
+    "client": (400, "unknown_client", "There is no such application"),
     "method": (404, "not_found", "There is no such method"),
     "verb": (405, "method_not_allowed", "{method} is not called with this verb"),
     "input": (400, "invalid", "{message}"),
@@ -60,6 +63,8 @@ def success(method: Method, outcome: Success, known: Json) -> tuple[int, Any]:
     declared = method.service.sandbox.get("success", {})
     status = outcome.status or declared.get("status", OK)
     if status >= _REFUSED or "json" not in method.reading.answers:
+        return status, outcome.value if outcome.raw is None else outcome.raw
+    if method.reading.result == "@" != method.service.response.get("result", "@"):  # it stands in no envelope
         return status, outcome.value if outcome.raw is None else outcome.raw
     body = _enveloped(method, outcome, declared, known)
     if outcome.raw is not None:

@@ -14,6 +14,7 @@ from .account import Account
 from .envelope import Refused, Success
 from .faults import Fault
 from .folded import Folder, Outcome
+from .grants import Grants
 from .meters import Meters
 from .replays import Replays
 from .routes import Routes
@@ -92,10 +93,12 @@ class Portal:
         limits: bool = False,
         pace: Pace = Pace(),
         shift: Shift | None = None,
+        token_life: float | None = None,
     ) -> None:
         self._store, self._address, self._clock, self._pace, self._shift = store, address, clock, pace, shift
         self._routes = Routes(catalog, service, address, account)
-        self._account = Account(account)
+        self.grants = Grants(catalog.service(service), store, account, clock, token_life)
+        self._account = Account(account, self.grants)
         self._meters = Meters(clock, account, limits)
         self._replays = Replays()
 
@@ -104,6 +107,9 @@ class Portal:
 
         Where the fault says so, the call is not carried out, or its outcome is put aside for a refusal.
         """
+        page = self.grants.page(self._address + asked.path, asked.target.partition("?")[2])
+        if page:
+            return Answer(page[0], page[1], page[2], asked.path, self._pace.latency)
         routes = self._routes.find(asked.path, asked.verb)
         method, shown = (routes[0].method, routes[0].shown) if routes else (None, _NOWHERE)
         visit = _Visit(asked, self._clock(), fault)
@@ -130,9 +136,7 @@ class Portal:
         """The route that the request's credentials open; they are taken out of the content."""
         if not routes:
             raise Refused("method", name=asked.path.rpartition("/")[2])
-        route = next((one for one in routes if self._account.admits(one, found)), None)
-        if route is None:
-            raise Refused("credentials")
+        route = self._opened(routes, found)
         service = route.method.service
         if route.method.sending.verb != asked.verb and not service.sandbox.get("any_verb"):
             raise Refused("verb")
@@ -140,6 +144,17 @@ class Portal:
             for name in names:
                 found.take(place, name)
         return route
+
+    def _opened(self, routes: list[Route], found: Content) -> Route:
+        """The first route that the credentials open."""
+        why = Refused("credentials")
+        for route in routes:
+            try:
+                if self._account.admits(route, found):
+                    return route
+            except Refused as ran_out:
+                why = ran_out
+        raise why
 
     def _outcome(self, method: Method, values: Json, visit: _Visit) -> Outcome:
         """The outcome of a call with these values. Raises Refused."""
@@ -157,7 +172,7 @@ class Portal:
             return before
         task = verbs.Task(method, values, self._store, self._account.own, visit.start, self._shift)
         done = verbs.run(task)
-        kept = self._account.keep(method, done.value)
+        kept = self.grants.exchanged(method, values, self._account.keep(method, done.value))
         used = self._clock() - begun + self._pace.command
         self._meters.charge(method, used if self._pace.operating is None else self._pace.operating)
         done = done if kept is done.value else Success(kept, status=done.status)

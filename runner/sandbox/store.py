@@ -25,6 +25,7 @@ _PUT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?)"
 _MOST_PICKS = 16  # answers that are kept
 _PATIENCE = 30.0  # seconds that one process waits for another's change
 _TABLES = (
+    "CREATE TABLE IF NOT EXISTS grants (name TEXT, value TEXT, until REAL, PRIMARY KEY (name, value)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS rows (collection TEXT, id, json TEXT, PRIMARY KEY (collection, id)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS counters (collection TEXT PRIMARY KEY, last INTEGER) WITHOUT ROWID",
 )
@@ -91,6 +92,7 @@ class Store:
         with self.change():
             self.run("DELETE FROM rows")
             self.run("DELETE FROM counters")
+            self.run("DELETE FROM grants")
             self._forget_all()
 
     def shelf(self, name: str, key: str = "id", seed: Sequence[Mapping[str, Any]] = ()) -> Shelf:

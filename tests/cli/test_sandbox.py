@@ -177,8 +177,8 @@ def test_what_a_line_says_is_what_is_served(line: Run, monkeypatch: pytest.Monke
     monkeypatch.setattr("runner.sandbox.start", started)
     said = line(
         "sandbox", "serve", "bitrix24", "--port=0", "--memory", "--latency", "1ms", "--command-time=2ms",
-        "--operating", "2s", "--fault", "reset@9", "--seed", "7", "--limits", "--quiet", "--shift",
-        "insert:3,delete:4", "--rows", "crm.deal:120, crm.lead.list:60",
+        "--operating", "2s", "--fault", "reset@9", "--seed", "7", "--limits", "--quiet", "--token-life", "1h",
+        "--shift", "insert:3,delete:4", "--rows", "crm.deal:120, crm.lead.list:60",
     )  # fmt: skip
     assert said.code == 0
     assert said.err.splitlines()[1:] == ["the sandbox is closed"]
@@ -187,7 +187,7 @@ def test_what_a_line_says_is_what_is_served(line: Run, monkeypatch: pytest.Monke
     assert (shift.insert_every, shift.delete_every) == (3, 4)
     assert given == {
         "state": ":memory:", "host": "127.0.0.1", "port": 0, "latency": 0.001, "command_time": 0.002,
-        "operating": 2.0, "fault": "reset@9", "seed": 7, "limits": True,
+        "operating": 2.0, "fault": "reset@9", "seed": 7, "limits": True, "token_life": 3600.0,
     }  # fmt: skip
     assert (replies[0]["total"], replies[0]["time"]["operating"]) == (120, 2)
     assert sys.getswitchinterval() == before

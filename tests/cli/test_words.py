@@ -215,3 +215,17 @@ def test_every_flag_of_a_call_is_listed(method: Method) -> None:
     flags = words.flags_of(method)
     assert flags[:3] == ["--title", "-t", "--kind"]
     assert flags[-4:] == ["--link", "--server", "--token", "--color"]
+
+
+@pytest.mark.parametrize(
+    ("name", "credentials", "values"),
+    [("card.token", {}, 2), ("visit.add", {"badge": "x"}, 1)],
+)
+def test_a_secret_that_no_call_of_a_method_needs_is_its_param(
+    name: str, credentials: dict[str, str], values: int, catalog: Catalog
+) -> None:
+    """Whoever asks for tokens by hand gives the secrets of the application as params."""
+    method = catalog.method("library", name)
+    line = {"card.token": ["--spare", "s", "--key", "k"], "visit.add": ["--badge", "x", "--visitor", "1"]}[name]
+    found = words.of_method(line, method, {})
+    assert (found.credentials, len(found.values)) == (credentials, values)

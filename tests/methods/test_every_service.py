@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import compiler, document, lint, query, template
+from runner import compiler, document, grants, query, template
 from runner.node import merged
 from runner.spec import Service
 
@@ -69,7 +69,7 @@ def test_an_address_needs_what_it_names(service: Service) -> None:
         kept = set((scheme.first or {}).get("keep", {}))
         assert set(scheme.needs) <= set(service.fields)
         assert set(template.names(scheme.base)) <= {*scheme.needs, *assumed}
-        assert set(lint._named(scheme.send)) <= {*scheme.needs, *assumed, *kept}
+        assert set(grants.named(scheme.send)) <= {*scheme.needs, *assumed, *kept}
 
 
 def test_a_first_call_names_a_method_and_a_way(service: Service, catalog: Catalog) -> None:
@@ -101,7 +101,7 @@ def test_a_batch_names_a_method_and_its_params(service: Service, catalog: Catalo
     assert service.batch.commands in method.params
     assert not service.batch.halt or service.batch.halt in method.params
     known = {"method", "query", "params", "key", "verb", "path"}
-    assert set(lint._named(service.batch.command)) <= known
+    assert set(grants.named(service.batch.command)) <= known
     assert ("items" in service.batch.answers) != ("results" in service.batch.answers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,6 +34,7 @@ def made(catalog: Catalog, clock: Clock, **fields: str) -> Session:
     return Session(
         account,
         lambda name: catalog.method("library", name),
+        lambda name: catalog.own("library", name),
         lambda name: catalog.has("library", name),
         clock,
         lambda: 1.0,
@@ -262,3 +264,62 @@ def test_a_request_can_be_prepared_before_a_first_call(catalog: Catalog, clock: 
 def test_a_request_of_a_next_page_is_prepared_at_its_address(catalog: Catalog, session: Session) -> None:
     method = catalog.method("library", "shelf.tree")
     assert prepare(Call(method, "shelf.tree", {}, "?page=2"), session).url.endswith("/api/shelves?page=2")
+
+
+def moved(location: str) -> Reply:
+    return Reply(302, {"location": location}, b"")
+
+
+@pytest.mark.parametrize(
+    ("fields", "profile", "accept"),
+    [
+        ({"token": "t0ken-1"}, "", "call it with --host new.example:8443"),
+        ({"token": "t0ken-1"}, "work", "declarest login library work --host new.example:8443"),
+    ],
+)
+def test_a_host_that_moved_is_told_with_what_accepts_it(
+    fields: dict[str, str], profile: str, accept: str, catalog: Catalog, clock: Clock
+) -> None:
+    session = made(catalog, clock, **fields)
+    session.credentials = replace(session.credentials, profile=profile)
+    steps = converse(call(catalog, "book.get", id=1), session)
+    next(steps)
+    with pytest.raises(TransportError) as caught:
+        steps.send(moved("https://new.example:8443/api/books/1?t=t0ken-1"))
+    said = "the service answered with a redirect to new.example:8443: it has moved, or something stands before it; "
+    said += "it points to https://new.example:8443; nothing was sent there. If that is the right host: "
+    assert str(caught.value) == said + accept
+    assert (caught.value.outcome, caught.value.args) == ("not sent", (caught.value.message,))
+
+
+def test_an_address_that_moved_is_told_as_an_address(catalog: Catalog, clock: Clock) -> None:
+    session = made(catalog, clock)
+    session.credentials = Credentials({"mirror": "https://copy.example"}, {"mirror": SOURCES[0]})
+    steps = converse(call(catalog, "ping"), session)
+    next(steps)
+    with pytest.raises(TransportError, match=r"call it with --mirror http://new\.example$"):
+        steps.send(moved("HTTP://New.example"))
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["https://library.example/elsewhere", "/elsewhere", "", "https://$(touch x).example/", "ftp://a.example"],
+)
+def test_another_redirect_offers_no_other_host(location: str, catalog: Catalog, session: Session) -> None:
+    steps = converse(call(catalog, "book.get", id=1), session)
+    next(steps)
+    with pytest.raises(TransportError, match="the service answered with a redirect") as caught:
+        steps.send(moved(location))
+    assert "--host" not in caught.value.hint
+
+
+def test_a_call_waits_for_another_one_that_signs_in_and_uses_what_that_brought(catalog: Catalog, clock: Clock) -> None:
+    session = made(catalog, clock, card="paper")
+    session.gate.acquire()
+    steps = converse(call(catalog, "book.get", id=1), session)
+    assert isinstance(next(steps), Wait)
+    session.kept["desk"] = {"session": "of another call"}
+    session.gate.release()
+    step = steps.send(None)
+    assert isinstance(step, Send)
+    assert step.request.headers["X-Session"] == "of another call"

@@ -20,6 +20,7 @@ import trustme
 
 from runner import CallError, RunnerError, TransportError
 from runner.request import Request
+from runner.target import trusted
 from runner.transport import MOST_CONNECTIONS, AsyncTransport, Transport, fetch, translated
 
 if TYPE_CHECKING:
@@ -722,3 +723,44 @@ def test_a_fetch_that_is_slow_says_so(server: Server) -> None:
 def test_a_fetch_that_fails_says_why(url: str) -> None:
     with pytest.raises(CallError, match="can't fetch http"):
         fetch(url)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "fetch"])
+def test_a_certificate_of_the_callers_own_is_trusted_besides(
+    kind: str, secure: Server, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, url = str(tmp_path / "ca.pem"), secure.url(scheme="https", host="localhost")
+    authority.cert_pem.write_to_path(place)
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    if kind == "fetch":
+        assert fetch(url, ca_bundle=place) == b"hi"
+    elif kind == "sync":
+        with closing(Transport(ca_bundle=place)) as wire:
+            assert wire.send(request(url), MIB).body == b"hi"
+    else:
+
+        async def itself() -> bytes:
+            wire = AsyncTransport(ca_bundle=place)
+            try:
+                return (await wire.send(request(url), MIB)).body
+            finally:
+                await wire.close()
+
+        assert asyncio.run(itself()) == b"hi"
+    assert len(trusted(place).get_ca_certs()) == len(trusted().get_ca_certs()) + 1
+
+
+def test_a_folder_of_certificates_may_be_empty(secure: Server, tmp_path: Path) -> None:
+    with closing(Transport(ca_bundle=str(tmp_path))) as wire, pytest.raises(TransportError, match="no certificate"):
+        wire.send(request(secure.url(scheme="https", host="localhost")), MIB)
+    assert secure.heard == []
+
+
+@pytest.mark.parametrize(("text", "told"), [("none", "holds no certificates"), (None, "can't read the certificates")])
+def test_certificates_that_are_none_are_named(text: str | None, told: str, tmp_path: Path) -> None:
+    place = tmp_path / "ca.pem"
+    if text is not None:
+        place.write_text(text)
+    with closing(Transport(ca_bundle=str(place))) as wire, pytest.raises(CallError, match=told) as caught:
+        wire.send(request("https://a.example/"), MIB)
+    assert str(place) in str(caught.value)
