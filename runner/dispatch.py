@@ -260,7 +260,6 @@ def _renew(call: Call, scheme: Scheme, session: Session, used: Mapping[str, Any]
         release = yield from _turn(session.account.lock, call, scheme, session)
         try:
             fresh = {**session.credentials.values, **session.account.fresh()}
-            renewal.demand_same_hosts(call.method.service, session.account, fresh, session.credentials.values)
             if renewal.same(scheme, fresh, used):
                 yield Whole(_renewal(call, scheme, session, fresh))
                 return True

@@ -109,16 +109,6 @@ def same(scheme: Scheme, one: Mapping[str, Any], other: Mapping[str, Any]) -> bo
     return all(one.get(name) == other.get(name) for name in renewed(scheme))
 
 
-def demand_same_hosts(service: Service, account: Account, fresh: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse what is kept for another host than that of the connection: the account was given to another meanwhile."""
-    for name, node in service.fields.items():
-        if node.get("format") in {"hostname", "uri"} and name in known:
-            kept = str(fresh.get(name, known[name])).lower()
-            if kept != str(known[name]).lower():
-                message = f"the profile {account.name!r} is one of {kept} now, and calls go to {known[name]}"
-                raise CallError(message, hint="make a new client of it")
-
-
 def demand_own_host(way: Scheme, service: Service, credentials: Credentials, scheme: Scheme) -> None:
     """Refuse to renew what a profile holds at an address that somebody else names. `way` is that of the renewal."""
     secret = {credentials.sources.get(name) for name in (scheme.renew or {}).get("needs", ())} & {SAVED}

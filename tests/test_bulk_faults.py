@@ -30,8 +30,8 @@ def catalog(cache: object, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     folder = tmp_path_factory.mktemp("faults") / "bitrix24"
     folder.mkdir()
     text = (ROOT / "methods/bitrix24/_service.yaml").read_text(encoding="utf-8")
-    assert "code: sandbox," in text
-    (folder / "_service.yaml").write_text(text.replace("code: sandbox,", f"code: {SECRET},"), encoding="utf-8")
+    assert "code: sandbox\n" in text
+    (folder / "_service.yaml").write_text(text.replace("code: sandbox\n", f"code: {SECRET}\n"), encoding="utf-8")
     return Catalog(str(folder.parent))
 
 

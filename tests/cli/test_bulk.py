@@ -225,6 +225,7 @@ def test_after_the_first_error_nothing_is_begun_and_the_rest_waits(bulk: Run, wr
     assert (
         "holds an earlier run (20 waiting, 3 done, 1 refused); --resume goes on with it, --restart forgets" in again.err
     )
+    assert "can't read" in bulk("line.add", "--in", f"{file}x", "--journal", f"{file}.journal", "--resume").err
     said = bulk("line.add", "--in", file, "--resume")
     assert [row["outcome"] for row in lines(said.out)].count("done") == 23
     assert len(ledger.lines) == 23

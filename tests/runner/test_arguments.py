@@ -450,3 +450,6 @@ def test_texts_within_json_become_what_the_schema_wants_where_they_can() -> None
     reader.whole('{"PLACE": {"shelf": "2"}, "Marks": ["1", "one"]}')
     reader.suit()
     assert reader.values == {"PLACE": {"shelf": 2}, "Marks": [1, "one"]}
+    reader.values = {"PLACE": "{no JSON"}
+    reader.suit()
+    assert reader.values == {"PLACE": "{no JSON"}

@@ -15,6 +15,8 @@ import pytest
 
 from runner import AsyncClient, Client, pool
 from runner.pool import KEPT, Pool, shared
+from runner.target import Target
+from runner.transport import AsyncTransport
 from tests.conftest import Clock
 
 
@@ -164,3 +166,36 @@ def test_a_process_that_was_forked_has_connections_of_its_own(catalog: Any, hous
     os.waitpid(child, 0)
     assert client.call("ping").raw["value"] == 0
     client.close()
+
+
+def test_a_process_of_another_number_closes_nothing_and_connects_anew(
+    catalog: Any, house: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with made(catalog, house, "anna") as client:
+        client.call("ping")
+        with monkeypatch.context() as patch:
+            patch.setattr("os.getpid", lambda: -1)
+            client.close()
+            assert House.gone == []
+            assert client.call("ping").raw["value"] == 1
+            client.close()
+    assert until(House.gone, 1)
+
+
+def test_certificates_are_loaded_once_for_all_who_share_a_pool() -> None:
+    kept: Pool[Any] = Pool()
+    way = Target.read("https://library.example/")
+    assert way.options(kept)["verify"] is way.options(kept)["verify"]
+
+
+async def test_a_connection_that_is_given_back_too_late_is_closed() -> None:
+    closed = []
+
+    class Way:
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    wire, way = AsyncTransport(), Way()
+    await wire._given(Target.read("http://library.example/"), way)  # type: ignore[arg-type]
+    assert closed == [way]
+    await wire.close()

@@ -312,4 +312,5 @@ def test_a_value_is_shown_as_json_cut_to_fit_a_sentence(value: object, text: str
 
 def test_a_schema_that_is_none_is_told() -> None:
     assert validation.faults_of_schema({"type": "string"}) == ""
+    assert validation.faults_of_schema(True) == ""
     assert "'text' is not valid" in validation.faults_of_schema({"type": "text"})
