@@ -14,7 +14,7 @@ The map, from the ground up; a module imports only from the lines above its own:
     dispatch                            one call as a conversation
     sandbox                             the same YAML from the other side
     intake  bulk                        one method called for many rows
-    client                              the library's face
+    client aclient                      the library's face, and its async twin
     cli                                 the command's face
 """
 
@@ -22,7 +22,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .client import AsyncClient, Client
+    from .aclient import AsyncClient
+    from .client import Client
     from .errors import (
         AuthError,
         CallError,
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AsyncClient": "client",
+    "AsyncClient": "aclient",
     "Client": "client",
     "Request": "request",
     "Result": "response",
