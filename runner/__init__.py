@@ -2,20 +2,22 @@
 
 The map, from the ground up; a module imports only from the lines above its own:
 
-    errors                              everything that can go wrong, by who must act
-    document  template  query  folders  texts of YAML, of addresses, of answers; places on the disk
-    bucket                              the arithmetic of limits
-    spec  index                         a service and a method as frozen values; the compiled catalogue
-    ledger                              what is used of the limits: in this process, on this machine, in Redis
-    precheck  validation  encoding      values against a schema; values as they are written
-    catalog  settings  arguments  request  response  pacing  output
-    journal  table  columns             the rows of a bulk run: kept, read, mapped
-    auth  paging  batch  transport
-    dispatch                            one call as a conversation
-    sandbox                             the same YAML from the other side
-    intake  bulk                        one method called for many rows
-    client aclient                      the library's face, and its async twin
-    cli                                 the command's face
+    errors  discretion                      everything that can go wrong, by who must act; what tracebacks may hold
+    document  template  query  folders      texts of YAML, of addresses, of answers; places on the disk
+    bucket  draft                           the arithmetic of limits; the texts of new files
+    spec  index  dialects                   a service and a method as frozen values; the compiled catalogue
+    remote  ledger                          what is used of the limits: in Redis, on this machine, in this process
+    precheck  validation  encoding  forms   values against a schema; values as they are written
+    strongbox  ring  profiles  settings     who is calling: kept in files, in the keyring, read from everywhere
+    catalog  arguments  request  response  pacing  output  export
+    journal  table  columns                 the rows of a bulk run: kept, read, mapped
+    auth  renewal  signin  paging  batch  pool  transport  grants  lint
+    dispatch  flow  pack                    one call as a conversation; many at once; many in one
+    sandbox                                 the same YAML from the other side
+    plan  rows                              calls checked and planned; all rows of a list
+    intake  bulk                            one method called for many rows
+    client  aclient                         the library's face, and its async twin
+    cli                                     the command's face
 """
 
 from __future__ import annotations
