@@ -35,6 +35,7 @@ class Book:
     slowed: set[bytes] = field(default_factory=set)
     left: dict[bytes, float] = field(default_factory=dict)
     began: dict[bytes, tuple[float, float]] = field(default_factory=dict)
+    keys: dict[tuple[int, str, str], tuple[Limit, Credentials, bytes]] = field(default_factory=dict, repr=False)
 
     def hold(
         self,
@@ -56,7 +57,7 @@ class Book:
         for one, calls in Counter(other.name for other in inside).items() if inside else ((method.name, 1),):
             for limit in method.service.limits:
                 if limit.cost:
-                    key = _key(limit, method, credentials, one)
+                    key = self._key(limit, method, credentials, one)
                     pause = self.ledger.turn(key, "hold", now, calls, _window(limit), most)
                     longest = max(longest, pause)
                     if pause:
@@ -70,6 +71,16 @@ class Book:
         """
         return self._taken(method, credentials, now, most) or 0.0
 
+    def _key(self, limit: Limit, method: Method, credentials: Credentials, name: str = "") -> bytes:
+        """Under what the numbers of a limit are kept for a call, or for the call of another name inside it."""
+        mark = (id(limit), method.service.name, name or method.name)
+        last = self.keys.get(mark)
+        if last is None or last[0] is not limit or last[1] is not credentials:
+            who = [(name or method.name) if one == "method" else credentials.get(one) for one in limit.per]
+            key = ledger.key((method.service.name, limit.cost, limit.rate, limit.burst, *who))
+            last = self.keys[mark] = (limit, credentials, key)
+        return last[2]
+
     def enter(self, method: Method, credentials: Credentials, now: float, *, most: float = FOREVER) -> float | None:
         """`hold` and `wait` in one turn of the ledger, as long as no cost window of the method is known.
 
@@ -78,7 +89,7 @@ class Book:
         costs = [limit for limit in method.service.limits if limit.cost]
         if len(costs) > 1 or not any(limit.rate for limit in method.service.limits):
             return None
-        unless = _key(costs[0], method, credentials) if costs and self.kept else b""
+        unless = self._key(costs[0], method, credentials) if costs and self.kept else b""
         return self._taken(method, credentials, now, most, unless)
 
     def _taken(
@@ -91,7 +102,7 @@ class Book:
         now = self.steady() if self.steady else now
         for limit in method.service.limits:
             if limit.rate:
-                key = _key(limit, method, credentials)
+                key = self._key(limit, method, credentials)
                 pause = self.ledger.turn(key, "take", now, 1 / limit.rate, limit.burst, SLACK, most, unless=unless)
                 if pause == UNKNOWN:
                     return None
@@ -114,7 +125,7 @@ class Book:
             return
         now = self.steady() if self.steady else now
         for limit in method.service.limits:
-            key = _key(limit, method, credentials)
+            key = self._key(limit, method, credentials)
             since, at = self.began.pop(key, (UNKNOWN, now))
             if since != UNKNOWN:
                 self.ledger.turn(key, "delay", now, since, min(max(0.0, now - at), _LATEST))
@@ -127,7 +138,7 @@ class Book:
         most, rate = math.inf, math.inf
         steady = self.steady() if self.steady else now
         for limit in method.service.limits if self.kept else ():
-            key = _key(limit, method, credentials)
+            key = self._key(limit, method, credentials)
             if limit.rate:
                 most = min(most, self.ledger.turn(key, "free", steady, 1 / limit.rate, limit.burst, SLACK))
                 rate = min(rate, limit.rate)
@@ -145,7 +156,7 @@ class Book:
             used = query.search(limit.cost, body) if limit.cost else None
             if not isinstance(used, (int, float)) or not math.isfinite(used):
                 continue
-            key = _key(limit, method, credentials)
+            key = self._key(limit, method, credentials)
             before = self.last.get(key, UNKNOWN)
             self.last[key] = used
             if max(used, before) >= SHARE * limit.cap or key in self.slowed:  # the latter may just have been set free
@@ -176,7 +187,7 @@ class Book:
         told = _told(method, error, reply, now)
         steady = self.steady() if self.steady else now
         for limit in costs or limits:
-            key = _key(limit, method, credentials)
+            key = self._key(limit, method, credentials)
             if limit.cost and costs:
                 until = UNKNOWN if told is None else now + min(told, _window(limit))
                 self.ledger.turn(key, "block", now, until, limit.cap, _window(limit))
@@ -193,11 +204,6 @@ _LATEST = 1.0  # seconds: a first answer that takes longer has been worked on
 def _window(limit: Limit) -> float:
     """The longest time for which a cost window says anything."""
     return limit.window or (_DAY if limit.until else limit.cap)
-
-
-def _key(limit: Limit, method: Method, credentials: Credentials, name: str = "") -> bytes:
-    who = [(name or method.name) if one == "method" else credentials.get(one) for one in limit.per]
-    return ledger.key((method.service.name, limit.cost, limit.rate, limit.burst, *who))
 
 
 def again(  # noqa: PLR0913 - each of them decides

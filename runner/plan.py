@@ -225,9 +225,13 @@ def _checkable(values: Json) -> Json:
 
 
 def _constants(method: Method, values: Json) -> list[Problem]:
+    if "constants" not in method.memo:
+        method.memo["constants"] = any("send" in param.schema for param in method.params.values())
+    if not method.memo["constants"]:
+        return []
     found = []
     for name, value in values.items():
-        param = method.param(method.canonical(name))
+        param = method.params.get(method.canonical(name))
         if param and "send" in param.schema and value != param.schema["send"]:
             found.append(
                 Problem("error", name, f"is always {validation.shown(param.schema['send'])} here", "leave it out")

@@ -282,20 +282,9 @@ def _slots(method: Method, body: Json) -> list[Any]:
 
 
 def _address(method: Method, called: str, places: _Places, scheme: Scheme, credentials: Json) -> str:
-    fields = method.service.fields
-
-    def filled(text: str) -> str:
-        """A template with the credentials that it names, escaped where they are no address themselves."""
-        known = {
-            name: value if fields.get(name, {}).get("format") in {"hostname", "uri"} else _escaped(str(value), "*")
-            for name in template.names(text)
-            if (value := credentials.get(name)) is not None
-        }
-        return template.plain(text, known)
-
-    base = filled(scheme.base)
+    base = _base(scheme.base, method, credentials)
     if method.sending.base:
-        other = urljoin(base, filled(method.sending.base))
+        other = urljoin(base, _base(method.sending.base, method, credentials))
         if urlsplit(other)[:2] != urlsplit(base)[:2]:
             message = f"{method.full_name} would send the credentials of {urlsplit(base)[1]} to {urlsplit(other)[1]}"
             raise SpecError(message, where=method.origin, method=method.full_name)
@@ -308,6 +297,23 @@ def _address(method: Method, called: str, places: _Places, scheme: Scheme, crede
     url = base + path
     query = encoding.urlencoded(places.query)
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
+def _base(text: str, method: Method, credentials: Json) -> str:
+    """A template with the credentials that it names, escaped where they are no address themselves."""
+    given = tuple([credentials.get(name) for name in template.names(text)])
+    last: tuple[Any, str] = method.memo.get(text, (None, ""))
+    if last[0] == given:  # as in the call before
+        return last[1]
+    fields = method.service.fields
+    known = {
+        name: value if fields.get(name, {}).get("format") in {"hostname", "uri"} else _escaped(str(value), "*")
+        for name, value in zip(template.names(text), given, strict=True)
+        if value is not None
+    }
+    filled = template.plain(text, known)
+    method.memo[text] = (given, filled)
+    return filled
 
 
 def _escaped(text: str, kept: str) -> str:
