@@ -526,6 +526,16 @@ def test_an_export_leaves_no_draft_with_a_secret(vault: str, room: Path) -> None
     assert (told.returncode, (room / "rows.csv").exists()) == (5, False)
 
 
+@pytest.mark.parametrize("way", ["fine", "failed"])
+def test_a_journal_holds_rows_and_no_credential(vault: str, room: Path, way: str) -> None:
+    Gossip.way = way
+    (room / "rows.csv").write_text("title\nx\ny\n")
+    words = ["bulk", "vault", "item.add", "--in=rows.csv", "--out=results.csv", "--failed=failed.csv", "-v"]
+    ran(room, *words, **in_the_environment(vault))
+    assert (room / "results.csv").exists()
+    ran(room, *words, "--resume", **in_the_environment(vault))
+
+
 def test_several_profiles(vault: str, room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DECLAREST_CONFIG_DIR")
     monkeypatch.setenv("XDG_CONFIG_HOME", "")
