@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -251,6 +252,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = root / "notes" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    for folder in {root, *(path for path in root.rglob("*") if path.is_dir())}:
+        os.utime(folder, (1e9, 1e9))  # an index holds a folder for unsettled that was changed just now
     return root
 
 
