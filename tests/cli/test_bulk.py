@@ -441,7 +441,7 @@ def test_a_person_at_a_terminal_sees_how_far_it_is(ledger: Any, write: Write, de
     write("text\n" + "".join(f"{number}\n" for number in range(60)))
     ledger.latency = 0.1
     line = ["bulk", "ledger", "line.add", *ledger.line, "--in", "rows.csv", "--out", "out.ndjson", "--in-order"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(runner.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(runner.__file__).parents[1]), "CI": "", "TERM": "xterm"}
     mine, theirs = pty.openpty()
     process = subprocess.Popen([sys.executable, "-m", "runner", *line], cwd=desk, env=environment, stderr=theirs)
     os.close(theirs)
