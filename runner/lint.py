@@ -41,7 +41,8 @@ class File:
     """One YAML file under the eye: its text, its data, and where things stand in it."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.text, self.data = path, "", None
+        self.path, self.text = path, ""
+        self.data: Any = None
 
     def fault(
         self, path: Sequence[str | int], message: str, hint: str = "", *, key: bool = False, level: str = "error"
@@ -108,7 +109,7 @@ def _by_grammar(file: File, kind: str) -> Iterator[Fault]:
 
 def _of_service(file: File, catalog: Catalog, taken: Collection[str]) -> Iterator[Fault]:
     """A service's name, and the names that must mean something: of fields in what is needed, pasted and sent."""
-    data: Json = file.data  # type: ignore[assignment]
+    data: Json = file.data
     name, folder = data["service"], file.path.resolve().parent.name
     if name != folder:
         yield file.fault(["service"], f"the service {name!r} stands in a folder called {folder!r}", "rename one")
@@ -143,7 +144,7 @@ def _fields(
 def _of_dialects(file: File, catalog: Catalog) -> Iterator[Fault]:
     """The commands of other tools: their methods, and where their options lead."""
     service = service_of(file.path, [tree.root for tree in catalog.trees])
-    for dialect, block in file.data.get("dialects", {}).items():  # type: ignore[attr-defined]
+    for dialect, block in file.data.get("dialects", {}).items():
         for name, own in block.get("commands", {}).items():
             path: list[str | int] = ["dialects", dialect, "commands", name]
             command = catalog.command(service, name) or dialects.command(own, block)
@@ -179,7 +180,7 @@ def _of_command(catalog: Catalog, service: str, command: Json) -> Iterator[tuple
 
 
 def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:
-    data: Json = file.data  # type: ignore[assignment]
+    data: Json = file.data
     service = service_of(file.path, [tree.root for tree in catalog.trees])
     yield from _place(file, data, service)
     yield from _words(file, data)

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import document, forms, output
-from ..client import Client
 from ..encoding import File
 from ..errors import PARTLY, CallError, RunnerError
 from . import console
 from . import help as pages
 from .call import Outside, Watch, secret
+from .connect import OPTIONS, connect
 from .words import catalog, general
 
 if TYPE_CHECKING:
     from .words import Line
 
 Json = dict[str, Any]
-_OPTIONS = (
-    "--profile", "--sandbox", "--state", "--methods", "--lang", "--timeout", "--no-check", "--insecure", "--verbose",
-    "--ca-bundle", "--output", "--out", "--halt",
-)  # fmt: skip
+_OPTIONS = (*OPTIONS, "--output", "--out", "--halt")
 
 
 def batch(argv: list[str]) -> int:
@@ -42,17 +39,7 @@ def batch(argv: list[str]) -> int:
     methods = catalog(line)
     service = methods.service(names[0])
     calls = _calls(names[1], outside)
-    with Client(
-        service.name,
-        profile=line.get("--profile") or None,
-        sandbox=(line.get("--state") or True) if line.on("--sandbox") else False,
-        methods=methods,
-        timeout=line.number("--timeout", 60.0),
-        check=not line.on("--no-check"),
-        insecure=line.on("--insecure"),
-        ca_bundle=line.get("--ca-bundle") or None,
-        **({} if line.on("--sandbox") else credentials),
-    ) as client:
+    with connect(line, methods, service.name, credentials) as client:
         client.watch = Watch(verbose=line.on("--verbose"))
         try:
             found = client.batch(calls, halt=halt)

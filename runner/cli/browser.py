@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from .. import query, renewal, signin
-from ..client import Client
 from ..errors import CallError, RunnerError, TransportError
 from . import ask, console
+from .connect import connect
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
@@ -85,14 +85,7 @@ def _exchanged(line: Line, methods: Catalog, service: Service, scheme: Scheme, k
     needed = {name: known[name] for name in service.fields if name in known and name not in how["back"]}
     needed |= {name: known[name] for name in how.get("needs", ()) if name in known}
     try:
-        with Client(
-            service.name,
-            profile="",
-            methods=methods,
-            timeout=line.number("--timeout", 60.0),
-            insecure=line.on("--insecure"),
-            **needed,
-        ) as client:
+        with connect(line, methods, service.name, needed, "") as client:
             value = client.call(how["method"], renewal.params(how, known)).value
     except RunnerError as error:
         error.message = f"the page let you in, and what it gave could not be exchanged: {error.message or error.code}"

@@ -22,6 +22,8 @@ from . import console, report, words
 from . import help as pages
 from . import progress as drawn
 from .call import Outside, Watch, secret
+from .connect import OPTIONS as REACHED
+from .connect import connect
 from .words import catalog, general, service_first
 
 if TYPE_CHECKING:
@@ -32,10 +34,7 @@ if TYPE_CHECKING:
     from .words import Line
 
 Json = dict[str, Any]
-_GENERAL = (
-    "--profile", "--sandbox", "--state", "--methods", "--lang", "--timeout", "--no-check", "--insecure", "--verbose",
-    "--output", "--out", "--params", "--dry-run", "--quiet",
-)  # fmt: skip
+_GENERAL = (*REACHED, "--output", "--out", "--params", "--dry-run", "--quiet")
 OPTIONS = {
     "--in FILE": "the rows: .csv, .tsv, .xlsx, .ndjson, .json, or - for standard input",
     "--map PARAM=COLUMN": "where a column goes, such as fields.TITLE=Name; else a column finds its param by its name",
@@ -92,20 +91,11 @@ def bulk(argv: list[str]) -> int:
     given = words.of_method([*names[2:], *own.lists["--set"]], method, {})
     line.rest = []
     line.only("bulk", *_GENERAL)
-    outside = Outside(line.number("--timeout", 60.0))
+    outside = Outside(line.number("--timeout", 60.0), line.get("--ca-bundle"))
     constants = _constants(line, method, given, outside)
     places = _places(line, own)
     credentials: Json = {name: secret(name, text, outside) for name, text in given.credentials.items()}
-    with Client(
-        method.service.name,
-        profile=line.get("--profile") or None,
-        sandbox=(line.get("--state") or True) if line.on("--sandbox") else False,
-        methods=methods,
-        timeout=line.number("--timeout", 60.0),
-        check=not line.on("--no-check"),
-        insecure=line.on("--insecure"),
-        **({} if line.on("--sandbox") else credentials),
-    ) as client:
+    with connect(line, methods, method.service.name, credentials) as client:
         if line.on("--verbose"):
             client.watch = Watch(verbose=True)
         return _Errand(line, own, client, names[1], places, constants).run()

@@ -14,6 +14,7 @@ from ..encoding import File
 from ..errors import PARTLY, CallError, InvalidArguments, Problem, SpecError, did_you_mean, nearest
 from ..plan import Plan
 from . import console, words
+from .connect import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,18 +126,8 @@ def _ready(  # noqa: PLR0913 - the parts of one line
     _demand_way_out(line)
     told = [Problem("warning", option, text) for option, text in given.warnings.items()]
 
-    def connect(profile: str) -> Client:
-        return Client(
-            method.service.name,
-            profile=profile or None,
-            sandbox=(line.get("--state") or True) if line.on("--sandbox") else False,
-            methods=catalog,
-            timeout=line.number("--timeout", 60.0),
-            check=not line.on("--no-check"),
-            insecure=line.on("--insecure"),
-            ca_bundle=line.get("--ca-bundle") or None,
-            **({} if line.on("--sandbox") else credentials),
-        )
+    def reach(profile: str) -> Client:
+        return connect(line, catalog, method.service.name, credentials, profile or None)
 
     def planned(client: Client) -> Plan:
         plan = _planned(client, spelt, values, reader, unknown=open_names)
@@ -146,8 +137,8 @@ def _ready(  # noqa: PLR0913 - the parts of one line
         from . import many
 
         wanted = many.names(line, method.service.name, credentials)
-        return many.call(line, method, wanted, connect, planned, as_json=as_json)
-    with connect(line.get("--profile")) as client:
+        return many.call(line, method, wanted, reach, planned, as_json=as_json)
+    with reach(line.get("--profile")) as client:
         plan = planned(client)
         console.warn(plan.warnings)
         if line.on("--dry-run") or line.on("--curl"):

@@ -10,6 +10,7 @@ from ..errors import CallError, RunnerError, did_you_mean, nearest
 from . import ask, browser, console
 from . import help as pages
 from .call import Outside, Watch, secret
+from .connect import REACH, connect
 from .ways import Way, Words, chosen, ways
 from .words import catalog, general
 
@@ -29,17 +30,7 @@ SWITCHES = {
     "--no-browser": "print the address of the page, and open nothing",
     "--no-check": "save it without a call that checks it",
 }
-_GENERAL = (
-    "--profile",
-    "--methods",
-    "--lang",
-    "--timeout",
-    "--no-check",
-    "--insecure",
-    "--verbose",
-    "--quiet",
-    "--output",
-)
+_GENERAL = (*REACH, "--quiet", "--output")
 
 
 def login(argv: list[str]) -> int:
@@ -177,15 +168,7 @@ def _checked(line: Line, methods: Catalog, service: Service, values: Json) -> Js
 
 def _client(line: Line, methods: Catalog, service: Service, values: Json, told: Json) -> Client:
     """A client of these fields alone; where they are renewed on the way, the new ones are told."""
-    client = Client(
-        service.name,
-        profile="",
-        methods=methods,
-        timeout=line.number("--timeout", 60.0),
-        insecure=line.on("--insecure"),
-        token_saver=lambda news: told.setdefault("news", {}).update(news),
-        **values,
-    )
+    client = connect(line, methods, service.name, values, "", lambda news: told.setdefault("news", {}).update(news))
     client.watch = Watch(verbose=line.on("--verbose"), quiet=line.on("--quiet"))
     return client
 

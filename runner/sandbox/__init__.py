@@ -67,7 +67,7 @@ class Served:
         self._server = Server((host, port), self._answer)
         try:
             number = self._server.server_address[1]
-            self.address = f"http://{'127.0.0.1' if host in {'', '0.0.0.0'} else host}:{number}"  # noqa: S104
+            self.address = f"http://{'127.0.0.1' if host in {'', '0.0.0.0'} else host}:{number}"  # noqa: S104 - to call it, not to listen
             self.credentials: dict[str, Any] = credentials(self._service, self.address)
             demand_here(catalog, service, self.credentials, self.address)
             self._store = Store(state)

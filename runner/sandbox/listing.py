@@ -114,7 +114,7 @@ def _conditions(wanted: Any, operators: Mapping[str, str]) -> Iterable[tuple[str
     for one in wanted if isinstance(wanted, list) else ():
         if not isinstance(one, list) or len(one) not in {2, 3}:
             raise Refused("input", "a condition is a field, an operator and a value", name="filter")
-        word = str(one[1]) if len(one) > 2 else "="  # noqa: PLR2004
+        word = str(one[1]) if len(one) > 2 else "="  # noqa: PLR2004 - field, operator, value
         operation = operators.get(word, word)
         if operation.removeprefix(_NOT) not in {*_OPERATIONS, "in"}:
             raise Refused("input", f"{word} is no operator", name="filter")
