@@ -164,7 +164,7 @@ class Portal:
             values, extra = folder.within(method, values)
             return self._folded(folder, method, self._fit(method, values), extra, visit)
         self._meters.admit(method)
-        begun, later = self._clock(), visit.owed
+        begun, later, worked = self._clock(), visit.owed, time.thread_time()
         visit.owed += self._pace.command
         values = self._fit(method, values)
         before = self._replays.found(method, values)
@@ -173,7 +173,7 @@ class Portal:
         task = verbs.Task(method, values, self._store, self._account.own, visit.start, self._shift)
         done = verbs.run(task)
         kept = self.grants.exchanged(method, values, self._account.keep(method, done.value))
-        used = self._clock() - begun + self._pace.command
+        used = time.thread_time() - worked + self._pace.command  # its own work: what others did meanwhile is theirs
         self._meters.charge(method, used if self._pace.operating is None else self._pace.operating)
         done = done if kept is done.value else Success(kept, status=done.status)
         outcome = self._said(method, done, visit, begun + later, self._meters.shown(method))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from runner.catalog import Catalog
-from runner.sandbox import Served, start
+from runner.sandbox import Served, start, verbs
 from runner.sandbox.envelope import Refused, refusal
 from runner.sandbox.meters import Meters
 from runner.sandbox.serve import Server
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from runner.sandbox.envelope import Success
     from tests.conftest import Clock
 
 Json = dict[str, Any]
@@ -129,11 +132,28 @@ def test_the_calls_of_a_batch_are_charged_to_their_own_methods(serve: Callable[.
     assert "operating" not in body["time"]
 
 
-def test_a_call_uses_the_time_that_it_takes(serve: Callable[..., Served]) -> None:
+def test_a_call_uses_the_time_that_its_work_takes(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "thread_time", itertools.count(step=0.5).__next__)
     served = serve(command_time=0.002)
     _, body = ask(served, "batch", {"cmd": {"a": "user.current", "b": "user.current"}})
-    assert body["result"]["result_time"]["b"]["operating"] == pytest.approx(0.004)
+    assert body["result"]["result_time"]["b"]["operating"] == pytest.approx(1.004)
     assert body["time"]["duration"] == pytest.approx(0.004)
+
+
+def test_a_call_does_not_use_the_time_that_others_take_meanwhile(
+    serve: Callable[..., Served], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(task: verbs.Task) -> Success:
+        clock.now += 100
+        return run(task)
+
+    run = verbs.run
+    monkeypatch.setattr(verbs, "run", late)
+    _, body = ask(serve(), "user.current")
+    assert body["time"]["duration"] == pytest.approx(100)
+    assert body["time"]["operating"] < 100
 
 
 def test_a_refusal_says_how_long_where_the_service_has_a_place_for_that(
