@@ -232,6 +232,11 @@ class Job(Intake):
         """The life of a pack, each step of it in the journal before the next is made."""
         run.left = list(run.numbers)
         talk = packing.outcomes(run.pack, self.session, lambda places, found: self._heard(run, places, found))
+        with closing(talk):  # however it is left: it may hold locks
+            return (yield from self._steps(run, talk))
+
+    def _steps(self, run: Run, talk: Outcomes) -> Outcomes:
+        """The steps of a pack on its way, and its outcomes."""
         answer: Any = None
         error: TransportError | None = None
         while True:
@@ -245,7 +250,6 @@ class Job(Intake):
             if run.marked:  # it asks for something else: what was sent is known to have done nothing, or no harm
                 self._mark(run, states.WAITING)
             if self.stopped is not None:
-                talk.close()
                 never = batching.never(self.method)
                 return [never if number in run.left else run.found[number] for number in run.numbers]
             if not isinstance(step, Send):

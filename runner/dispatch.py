@@ -113,18 +113,21 @@ def measured(conversation: Generator[Any, Any, Any], clock: Callable[[], float])
     """A conversation whose end is told with the seconds that its last request took."""
     answer: Any = None
     took, error = 0.0, None
-    while True:
-        try:
-            step = conversation.throw(error) if error is not None else conversation.send(answer)
-        except StopIteration as end:
-            return end.value, took
-        answer, error, began = None, None, clock()
-        try:
-            answer = yield step
-        except RunnerError as fault:
-            error = fault
-        if isinstance(step, Send):
-            took = clock() - began
+    try:
+        while True:
+            try:
+                step = conversation.throw(error) if error is not None else conversation.send(answer)
+            except StopIteration as end:
+                return end.value, took
+            answer, error, began = None, None, clock()
+            try:
+                answer = yield step
+            except RunnerError as fault:
+                error = fault
+            if isinstance(step, Send):
+                took = clock() - began
+    finally:
+        conversation.close()  # it may hold locks, and whoever keeps the error that ends this keeps its frame
 
 
 def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conversation:

@@ -15,7 +15,7 @@ from .errors import RunnerError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 
     Talk = Generator[Any, Any, Any]
 
@@ -126,7 +126,7 @@ def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Generat
 
 async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> AsyncGenerator[Any, None]:
     """The same for async callers: each conversation is a task, cancelled when nobody waits for it."""
-    from asyncio import ensure_future, gather, shield
+    from asyncio import ensure_future, shield
 
     tasks: dict[asyncio.Future[Any], bool] = {}
     try:
@@ -153,7 +153,7 @@ async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> A
         for task, binding in tasks.items():
             if not binding:
                 task.cancel()
-        await gather(*tasks, return_exceptions=True)
+        await _ended(tasks)
 
 
 def held(conversation: Talk, drive: Callable[[Talk], Any]) -> None:
@@ -179,11 +179,27 @@ def held(conversation: Talk, drive: Callable[[Talk], Any]) -> None:
 
 async def held_async(conversation: Talk, drive: Callable[[Talk], Awaitable[Any]]) -> None:
     """The same for async callers: where the one that waits is cancelled, it waits for the end all the same."""
-    from asyncio import CancelledError, ensure_future, gather, shield
+    from asyncio import CancelledError, ensure_future, shield
 
     task = ensure_future(drive(conversation))
     try:
         await shield(task)
     except CancelledError:
-        await gather(task, return_exceptions=True)
+        await _ended([task])
         raise
+
+
+async def _ended(tasks: Collection[asyncio.Future[Any]]) -> None:
+    """Wait for the end of tasks. Whoever is cancelled meanwhile, once or often, is so when all have ended."""
+    from asyncio import CancelledError, wait
+
+    cancelled = None
+    while not all(task.done() for task in tasks):
+        try:
+            await wait(tasks)
+        except CancelledError as error:  # `wait` leaves the tasks alone, which `gather` would cancel
+            cancelled = error
+    for task in tasks:
+        task.cancelled() or task.exception()  # so that nobody is told that it was never asked for
+    if cancelled is not None:
+        raise cancelled

@@ -10,7 +10,7 @@ import pytest
 
 from runner import AuthError, LimitExceeded, ServiceError, TransportError
 from runner.bucket import SLACK
-from runner.dispatch import Call, Send, Session, Step, Wait, converse, prepare
+from runner.dispatch import Call, Send, Session, Step, Wait, converse, measured, prepare
 from runner.response import Reply
 from runner.settings import SOURCES, Credentials
 
@@ -323,3 +323,24 @@ def test_a_call_waits_for_another_one_that_signs_in_and_uses_what_that_brought(c
     step = steps.send(None)
     assert isinstance(step, Send)
     assert step.request.headers["X-Session"] == "of another call"
+
+
+class Left(BaseException):
+    """What ends a conversation that nobody waits for."""
+
+
+def test_a_measured_conversation_that_is_left_lays_down_what_it_holds_at_once() -> None:
+    held = [1]
+
+    def holds() -> Any:
+        try:
+            yield Wait(1.0)
+        finally:
+            held.clear()
+
+    talk = measured(holds(), lambda: 0.0)
+    next(talk)
+    with pytest.raises(Left) as caught:  # it is kept, and with it all frames that it came through
+        talk.throw(Left())
+    assert held == []
+    assert caught.tb is not None

@@ -133,3 +133,29 @@ async def test_a_task_is_cancelled_when_nobody_waits_unless_it_is_binding() -> N
         await given.aclose()
         assert ended[0] == "done"
         assert set(ended[1:]) == {last}
+
+
+async def test_a_task_that_is_binding_is_seen_to_its_end_however_often_its_taker_is_cancelled() -> None:
+    ended: list[str] = []
+    held, begun = asyncio.Event(), asyncio.Event()
+
+    async def slowly(conversation: Any) -> Any:
+        begun.set()
+        await held.wait()
+        ended.append("done")
+        return drive(conversation, threading.Event())
+
+    async def take() -> None:
+        async for _ in handed_async(endless([], binding=True), slowly):
+            pass
+
+    taker = asyncio.ensure_future(take())
+    await begun.wait()
+    for _ in range(3):
+        taker.cancel()
+        await asyncio.sleep(0)
+    assert not taker.done()
+    held.set()
+    with pytest.raises(asyncio.CancelledError):
+        await taker
+    assert ended == ["done"] * 3
