@@ -200,8 +200,8 @@ def build(root: str, cache: str, version: str, old: index.Tree | None = None) ->
         names[:] = sorted(name for name in names if not name.startswith((".", "__")))
         changed = os.stat(folder).st_mtime_ns
         times.append(str(changed if now - changed > _SETTLED else 0))
-        folders.append(os.path.relpath(folder, root))
-        service = os.path.relpath(folder, root).split(os.sep)[0]
+        folders.append(Path(folder).relative_to(root).as_posix())
+        service = folders[-1].split("/")[0]
         for name in sorted(files):
             if service != "." and name.endswith(".yaml") and not name.startswith("."):
                 _add(writer, service, Path(folder, name))
@@ -226,7 +226,7 @@ def _save(path: str, content: bytes) -> None:
 
 
 def _add(writer: _Writer, service: str, path: Path) -> None:
-    file = str(path.relative_to(writer.root))
+    file = path.relative_to(writer.root).as_posix()
     times = index.stamp(str(path))
     common = True
     try:

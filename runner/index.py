@@ -6,7 +6,7 @@ when another process puts a newer one in its place. `compiler` writes it. A fold
 none of its directories' times has moved; a method's own file is compared by whoever reads the method, so that
 an edit in place is seen as well.
 
-The table has one row a line, in the order of its bytes; its cells are parted by tabs:
+The table has one row a line, in the order of its bytes; its cells are parted by tabs, steps of paths by slashes:
 
     A  service  alias in lower case  alias  dialect  call|skeleton|print|link  method  offset  length
     B  service  dialect  offset  length of what its commands share
@@ -35,6 +35,7 @@ FIRST = 96
 LONG = 5  # letters of a word that has an ending to drop
 SAID = 16  # what a summary of nothing but the words weighs; a word of the name weighs up to 3
 SMALL = 64  # folders, so few that looking at some of them saves nothing
+MAPS = os.name == "posix"  # elsewhere a file that somebody has mapped can't be replaced: it is read whole
 
 
 class Row:
@@ -252,7 +253,7 @@ def read(root: str, cache: str, version: str) -> Tree | None:
 
     try:
         with open(place(root, cache), "rb") as file:
-            data = mmap(file.fileno(), 0, access=ACCESS_READ)
+            data = mmap(file.fileno(), 0, access=ACCESS_READ) if MAPS else file.read()
         blobs, size = map(int, data[:FIRST].split()[-2:])
     except (OSError, ValueError):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,6 +15,7 @@ from .folders import folder
 
 Json = dict[str, Any]
 PATIENCE = 30.0  # seconds to wait for another program that is writing
+READ = 2.0  # seconds to wait for others that are reading
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
 _MOVE = "set DECLAREST_CONFIG_DIR to a folder that can be written"
@@ -139,7 +141,7 @@ def write(name: str, content: str) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, place)
+        _replace(part, place)
         with suppress(OSError):  # where a folder can't be opened it needs no flushing
             handle = os.open(os.path.dirname(place), os.O_RDONLY)
             try:
@@ -150,3 +152,17 @@ def write(name: str, content: str) -> None:
         with suppress(OSError):
             os.unlink(part)
         raise CallError(f"can't write {place}: {error.strerror}", hint=_MOVE) from None
+
+
+def _replace(part: str, place: str) -> None:
+    """Put a file into the place of another. Windows refuses that while somebody reads the other, which ends soon."""
+    end = time.monotonic() + READ
+    while True:
+        try:
+            os.replace(part, place)
+        except PermissionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return

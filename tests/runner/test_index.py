@@ -100,6 +100,19 @@ def test_a_tree_keeps_what_it_read_when_the_file_is_replaced(root: Path, write: 
     assert b"Second" in tree.text(row.offset, row.length)
 
 
+def test_where_a_mapped_file_could_not_be_replaced_it_is_read_whole(
+    root: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("toy/_service.yaml", SERVICE.format("toy"))
+    write("toy/box/box.add.yaml", method("box.add"))
+    built(root)
+    monkeypatch.setattr(index, "MAPS", False)
+    found = again(root)
+    assert found is not None
+    assert isinstance(found._data, bytes)
+    assert [row.file for row in found.methods("toy")] == ["toy/box/box.add.yaml"]
+
+
 def test_a_folder_that_has_just_changed_is_looked_at_again(root: Path, write: Write) -> None:
     write("toy/a.yaml", method("a"))
     assert not built(root).current()

@@ -438,6 +438,28 @@ def test_a_file_that_cannot_be_written_is_told(box: Path, monkeypatch: pytest.Mo
     assert not place.exists()
 
 
+def test_a_file_that_somebody_is_reading_is_replaced_when_that_is_over(
+    box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refused = os.replace, []
+
+    def replace(part: str, place: str) -> None:
+        if not refused:
+            refused.append(place)
+            raise PermissionError(13, "The process cannot access the file")
+        real(part, place)
+
+    monkeypatch.setattr(os, "replace", replace)
+    save("work", A)
+    assert len(refused) == 1
+    assert profiles.fields("toys", "work") == A
+    monkeypatch.setattr(strongbox, "READ", -1.0)
+    refused.clear()
+    with pytest.raises(CallError, match=r"can't write .*: The process cannot access the file"):
+        save("home", B)
+    assert not list(box.glob("*.part"))
+
+
 def test_another_program_that_holds_the_files_is_told(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release = strongbox.lock("files", 0.0)
     assert release is not None
