@@ -16,6 +16,7 @@ from .folders import folder
 Json = dict[str, Any]
 PATIENCE = 30.0  # seconds to wait for another program that is writing
 READ = 2.0  # seconds to wait for others that are reading
+MODES = os.name == "posix"  # elsewhere a file has no mode that says who may read it
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
 _MOVE = "set DECLAREST_CONFIG_DIR to a folder that can be written"
@@ -33,7 +34,7 @@ def text(name: str) -> str:
     """
     place = path(name)
     try:
-        if os.name == "posix" and os.stat(place).st_mode & OTHERS:
+        if MODES and os.stat(place).st_mode & OTHERS:
             raise CallError(f"{place} can be read by others", hint=f"chmod 600 {place}")
         with open(place, encoding="utf-8-sig") as file:
             return file.read()
@@ -114,7 +115,7 @@ def make_folder() -> None:
     try:
         os.makedirs(place, mode=stat.S_IRWXU, exist_ok=True)
         mode = os.stat(place).st_mode
-        if os.name != "posix" or not mode & OTHERS:
+        if not MODES or not mode & OTHERS:
             return
         if all(_ours(name) for name in os.listdir(place)):
             os.chmod(place, stat.S_IRWXU)

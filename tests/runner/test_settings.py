@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import document, profiles, settings
+from runner import document, profiles, settings, strongbox
 from runner.compiler import checked
 from runner.errors import CallError, MissingCredentials
 from runner.spec import Service
@@ -258,7 +258,7 @@ def test_a_file_of_profiles_that_others_can_read_is_refused(mode: int, config: P
 
 def test_on_systems_without_modes_the_file_is_taken(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.chmod(0o644)
-    monkeypatch.setattr(os, "name", "nt")
+    monkeypatch.setattr(strongbox, "MODES", False)
     assert profiles.read(profiles.SETTINGS)["free"] == {"only": {"key": "k"}}
 
 
