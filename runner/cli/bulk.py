@@ -169,6 +169,7 @@ class _Errand:
         self.line, self.own, self.client, self.name, self.places = line, own, client, name, places
         self.constants = constants
         self.tally = report.Tally()
+        self.progress = drawn.Progress(shown=False)
         self.table: Table | None = None
 
     def run(self) -> int:
@@ -217,7 +218,7 @@ class _Errand:
                 "restart forgets", "--restart forgets"
             )
             raise
-        job.leaving = _leaving  # type: ignore[method-assign]
+        job.leaving = self._leaving  # type: ignore[method-assign]
         return job
 
     def _load(self, job: Job) -> None:
@@ -275,6 +276,7 @@ class _Errand:
             self._send(job)
         except (KeyboardInterrupt, BrokenPipeError, RunnerError) as error:
             fault = error
+        self.progress.clear()
         counts = self._written(job)
         report.say(self.tally, counts, {"refused": self.places["failed"], "unknown": self.places["unknown"]})
         over = counts["done"] == job.total
@@ -296,10 +298,12 @@ class _Errand:
 
     def _send(self, job: Job) -> None:
         shown = drawn.wanted(quiet=self.line.on("--quiet")) and (bool(self.places["out"]) or not sys.stdout.isatty())
-        progress = report.Progress(job.total, shown=shown)
+        self.progress = drawn.Progress(shown=shown, total=job.total)
+        if isinstance(self.client.watch, Watch):
+            self.client.watch.progress = self.progress
         form = self.line.get("--output", "ndjson")
         with closing(self.client.carry(job)) as found:  # type: ignore[type-var]
-            rows = self._results(found, progress)
+            rows = self.progress.through(self._results(found))
             if self.places["out"]:
                 for _ in rows:
                     pass
@@ -307,15 +311,19 @@ class _Errand:
                 for text in Export(form).parts(rows):
                     console.answer(text)
                 console.flush()
-        progress.over()
 
-    def _results(self, found: Any, progress: report.Progress) -> Iterator[Json]:
+    def _results(self, found: Any) -> Iterator[Json]:
         for told in found:
             if isinstance(told.outcome, NotReached):
                 continue
             self.tally.take(told)
-            progress.told(self.tally.done, self.tally.failed)
+            self.progress.failed = self.tally.failed
             yield report.result(told.number, told.line, told.state, told.outcome)
+
+    def _leaving(self, flying: int) -> None:
+        self.progress.clear()
+        if flying:
+            console.say(f"stopping: waiting for {flying} requests that are on their way; Ctrl-C again leaves them")
 
     def _written(self, job: Job) -> Json:
         """Write the files that were asked for, from the journal: so they are whole after a run that went on, too."""
@@ -327,11 +335,6 @@ class _Errand:
             if self.places[name]:
                 report.write_rows(job.journal, self.places[name], state, **same)
         return job.journal.counts()
-
-
-def _leaving(flying: int) -> None:
-    if flying:
-        console.say(f"stopping: waiting for {flying} requests that are on their way; Ctrl-C again leaves them")
 
 
 def _opened(path: str, ends: ExitStack) -> IO[bytes]:

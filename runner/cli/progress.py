@@ -1,4 +1,4 @@
-"""How far a long reading has come: one line on a terminal, drawn over itself, gone at the end."""
+"""How far a long reading or a long run has come: one line on a terminal, drawn over itself, gone at the end."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ def wanted(*, quiet: bool) -> bool:
 class Progress:
     """Counts the rows that pass, and shows them where it is `shown`: their number, their rate, the time left.
 
-    `total` is how many there will be, as soon as that is known; `clock` gives seconds.
+    `total` is how many there will be, as soon as that is known, `failed` how many of those that passed have failed;
+    `clock` gives seconds.
     """
 
     def __init__(self, *, shown: bool, total: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._shown, self._clock = shown, clock
         self._began = self._drawn = clock()
         self._width = 0
-        self.most, self.total, self.count = total, total, 0
+        self.most, self.total, self.count, self.failed = total, total, 0, 0
 
     def expect(self, total: int | None) -> None:
         """Be told how many rows there are in all, of which no more are read than were asked for."""
@@ -70,6 +71,8 @@ class Progress:
         if self.total is not None and self.total >= self.count:
             parts[0] = f"{self.count:,} of {self.total:,} rows"
             parts.append(f"{_spell((self.total - self.count) / rate)} left")
+        if self.failed:
+            parts.insert(1, f"{self.failed:,} failed")
         return ", ".join(parts)
 
 

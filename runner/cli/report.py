@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from .. import journal as states
@@ -16,14 +14,13 @@ from ..table import DOUBT, ERROR, FORMS
 from . import console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..bulk import Told
     from ..journal import Entry, Journal, Outcome
 
 Json = dict[str, Any]
 MOST_SHOWN = 10  # errors that are told one by one
-_EVERY = 0.2  # seconds between two progress lines
 _RESULT = ("row", "line", "outcome", "value", "code", "message", "hint")
 
 
@@ -72,31 +69,6 @@ class Tally:
                 rows, place = f"rows {first.number} to {last.number}", f", lines {first.line} to {last.line}"
             found.append(f"{rows}{place if first.line else ''}: {first.outcome}")
         return found
-
-
-class Progress:
-    """A line on a terminal that says how far a run is: rows, failures, rate, time left. Elsewhere it is silent."""
-
-    def __init__(self, total: int, *, shown: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._total, self._shown, self._clock = total, shown, clock
-        self._began = self._last = clock()
-
-    def told(self, done: int, failed: int) -> None:
-        """So many rows were done, and so many failed."""
-        now = self._clock()
-        if not self._shown or now - self._last < _EVERY:
-            return
-        self._last = now
-        rate = (done + failed) / max(now - self._began, _EVERY)
-        left = (self._total - done - failed) / max(rate, 0.001)
-        text = f"{done + failed:,}/{self._total:,} rows, {failed:,} failed, {rate:,.0f} a second, {left:,.0f} s left"
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()
-
-    def over(self) -> None:
-        """Take the line away."""
-        if self._shown:
-            sys.stderr.write("\r\033[K")
 
 
 def write_results(journal: Journal, path: str) -> None:

@@ -301,6 +301,12 @@ def test_a_line_of_progress_has_rate_and_time_left(done: int, total: Any, second
     assert progress.line(seconds) == text
 
 
+def test_a_line_of_progress_tells_how_many_have_failed() -> None:
+    progress = Progress(shown=False, total=100)
+    progress.count, progress.failed = 20, 2
+    assert progress.line(2.0) == "20 of 100 rows, 2 failed, 10 a second, 8 s left"
+
+
 def test_a_total_is_no_more_than_was_asked_for() -> None:
     progress = Progress(shown=False, total=3)
     for told, known in ((None, 3), (2, 2), (9, 3)):
