@@ -191,6 +191,14 @@ def async_library(
     return make
 
 
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port where nobody listens, and nobody else begins to: it is taken, and no more than that."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
 def still(client: Client, clock: Clock) -> Client:
     """The client with a clock that never waits and dice that always fall alike."""
     client._planner.session.clock, client._planner.session.dice = clock, lambda: 1.0

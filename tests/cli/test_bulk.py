@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -373,22 +372,36 @@ def test_rows_to_mend_are_written_in_the_encoding_of_the_file(
 
 
 def test_a_run_that_is_interrupted_waits_for_its_requests_and_says_how_to_go_on(
-    ledger: Any, write: Write, desk: Path, cache: Path
+    ledger: Any, write: Write, desk: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("text\n" + "".join(f"{number}\n" for number in range(300)))
     line = ["bulk", "ledger", "line.add", *ledger.line, "--in", "rows.csv", "--out", "out.ndjson", "--in-order"]
     environment = {**os.environ, "PYTHONPATH": str(Path(runner.__file__).parents[1])}
-    ledger.latency = 0.05
+    asked, answers = threading.Event(), threading.Event()
+
+    def wait(seconds: float) -> bool:
+        """Let some rows through, then hold the next request until it is let go."""
+        if len(ledger.lines) < 12:
+            return True
+        asked.set()
+        return answers.wait(seconds)
+
+    monkeypatch.setattr(ledger.hold, "wait", wait)
     with subprocess.Popen(
         [sys.executable, "-m", "runner", *line],
         cwd=desk, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        while len(ledger.lines) < 12:
-            time.sleep(0.01)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert asked.wait(60)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        first = process.stderr.readline()
+        answers.set()
+        out, err = process.stdout.read(), process.stderr.read()
+    assert first == "stopping: waiting for 1 requests that are on their way; Ctrl-C again leaves them\n"
     assert (process.returncode, out) == (130, "")
     done = len(ledger.lines)
+    assert done < 300
     assert f"{done} done, {300 - done} waiting\n" in err
     assert err.endswith(f"interrupted: the same line with --resume goes on with the other {300 - done} rows\n")
     assert len((desk / "out.ndjson").read_text().splitlines()) == done

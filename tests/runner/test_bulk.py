@@ -253,21 +253,21 @@ def test_what_waits_for_the_limit_is_left_when_another_row_stops_the_run(client:
 
 
 def test_a_run_that_is_left_early_goes_on_later(client: Any, ledger: Any, place: str) -> None:
-    ledger.latency = 0.02
-    for number, _ in enumerate(client.bulk("line.add", rows(40), journal=place), 1):
+    for number, _ in enumerate(client.bulk("line.add", rows(40), journal=place, ahead=1), 1):
         if number == 5:
             break
-    done = len(ledger.lines)
-    assert done < 43
+    assert len(ledger.lines) == 12  # a pack of two, and one of ten
     assert told(client.bulk("line.add", rows(40), journal=place, resume=True)) == ["done"] * 40
     assert len(ledger.lines) == 40
 
 
 def test_the_size_of_a_batch_follows_the_time_that_a_row_takes(ledger: Any) -> None:
-    ledger.per_call = 0.05
-    with ledger.client(timeout=0.9) as client:
+    with ledger.client() as client:
+        client._connect()
+        client._timeout = 1.2  # not that of the connection, which is to wait for as long as the machine is busy
+        client._planner.session.clock = lambda: len(ledger.lines) / 16
         assert told(client.bulk("line.add", rows(30))) == ["done"] * 30
-    assert max(sizes(ledger)) <= 6  # a third of the time-out holds six such rows
+    assert max(sizes(ledger)) == 6  # a third of the time-out holds six rows
 
 
 def test_rows_that_can_not_share_a_batch_go_alone(client: Any, ledger: Any) -> None:
@@ -459,7 +459,7 @@ async def test_an_async_run_that_is_left_sends_no_more(ledger: Any, place: str) 
                 pass
 
         task = asyncio.ensure_future(run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(ledger.asked) < 4:  # noqa: ASYNC110 - a thread answers
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.2)

@@ -58,22 +58,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if program is None:
         pytest.skip("redis-server is not installed: apt-get install redis-server")
     folder = tmp_path_factory.mktemp("redis")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(500):
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        with subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            if not any("Ready to accept" in said for said in process.stdout):
+                continue  # it has ended: somebody else was quicker to take the port
             try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.01)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait()
+                yield f"redis://127.0.0.1:{port}/0"
+            finally:
+                process.terminate()
+            return
 
 
 @pytest.fixture
@@ -81,12 +79,6 @@ def shared(server: str) -> Iterator[Redis]:
     with closing(Redis(server)) as kept:
         kept._client.flushdb()
         yield kept
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run(code: str, *words: str) -> subprocess.Popen[str]:
@@ -456,11 +448,11 @@ def test_the_sandbox_keeps_no_limits(catalog: Catalog, tmp_path: Path, home: Pat
 
 
 def test_the_command_says_in_a_line_that_limits_are_not_shared(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Path, closed_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DECLAREST_LIMITS", str(home))
     words = ["--methods", str(REPOSITORY / "tests" / "service"), "--insecure"]
-    words += ["--url", f"http://127.0.0.1:{closed_port()}", "--token", "t", "--id", "1"]
+    words += ["--url", f"http://127.0.0.1:{closed_port}", "--token", "t", "--id", "1"]
     monkeypatch.setattr("runner.plan._dice", lambda: 0.0)
     assert main(["library", "book.get", *words]) == 5
     first, *_ = capsys.readouterr().err.splitlines()
@@ -483,16 +475,16 @@ def test_an_address_that_names_no_redis_is_a_mistake_of_the_caller() -> None:
 
 
 @pytest.mark.parametrize("form", ["redis://:Sesame@127.0.0.1:{port}/0", "unix://:Sesame@/nowhere/{port}"])
-def test_a_redis_that_is_not_there_holds_nobody_up(form: str) -> None:
-    said = told(choose(form.format(port=closed_port())))
+def test_a_redis_that_is_not_there_holds_nobody_up(form: str, closed_port: int) -> None:
+    said = told(choose(form.format(port=closed_port)))
     name = "127.0.0.1" if form.startswith("redis") else "this machine"
     assert said == f"can't share the limits through the Redis at {name}: ConnectionError; other programs are not seen"
 
 
-def test_a_redis_that_goes_away_holds_nobody_up(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redis_that_goes_away_holds_nobody_up(server: str, closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = choose(server)
     take(kept)
-    monkeypatch.setattr(kept._ledger._client.connection_pool, "connection_kwargs", {"port": closed_port()})  # type: ignore[attr-defined]
+    monkeypatch.setattr(kept._ledger._client.connection_pool, "connection_kwargs", {"port": closed_port})  # type: ignore[attr-defined]
     kept._ledger._client.connection_pool.disconnect()  # type: ignore[attr-defined]
     kept._ledger._client.connection_pool.reset()  # type: ignore[attr-defined]
     assert "ConnectionError" in told(kept)
