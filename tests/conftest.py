@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import struct
 import threading
@@ -42,6 +43,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for kind in ("CONFIG", "STATE"):  # nothing of the person who runs the tests is read, at any time
             patch.setenv(f"DECLAREST_{kind}_DIR", str(folder / "of nobody"))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Ctrl-C reaches the programs that tests start, also where the run was started in the background, deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

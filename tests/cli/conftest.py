@@ -199,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.site.asked.append(Asked(self.command, self.path, dict(self.headers), body))
         reply = self.site.replies.pop(0) if self.site.replies else {"result": True}
         if reply == "silence":
-            self.site.release.wait(10)
+            self.site.release.wait(60)
             self.close_connection = True
             return
         status, content, length = 200, b"", 0

@@ -451,7 +451,7 @@ def test_a_person_at_a_terminal_sees_how_far_it_is(ledger: Any, write: Write, de
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     reader.join()
     os.close(mine)
     assert b" of 60 rows, " in seen

@@ -112,7 +112,7 @@ def test_bash_completes_what_is_typed(typed: str, offered: list[str], command: d
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
     )
     assert (said.stdout.split(), said.stderr) == (offered, "")
 
@@ -131,7 +131,7 @@ def test_bash_offers_what_comes_behind_a_sign_that_parts_words(command: dict[str
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
     )
     assert said.stdout.split() == ["add", "get"]
 

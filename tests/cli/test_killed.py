@@ -72,7 +72,7 @@ def nursery(desk: Path) -> Iterator[Nursery]:
     yield found
     assert found.process.stdin is not None
     found.process.stdin.close()
-    found.process.wait(10)
+    found.process.wait(60)
     assert found.process.stdout is not None
     found.process.stdout.close()
 

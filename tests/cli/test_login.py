@@ -12,6 +12,7 @@ import threading
 import time
 import webbrowser
 from pathlib import Path
+from select import select
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -569,10 +570,10 @@ class Terminal:
 
     def until(self, text: str) -> None:
         """Read until a text has been shown."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while text not in self.seen:
-            assert time.monotonic() < end, self.seen
-            self._read()
+            assert select([self.here], [], [], max(0.0, end - time.monotonic()))[0], self.seen
+            assert self._read(), self.seen
         self.seen = self.seen.partition(text)[2]
 
     def _read(self) -> bool:
@@ -592,7 +593,7 @@ class Terminal:
         while self._read():
             pass
         os.close(self.here)
-        return self.process.wait(20), self.seen
+        return self.process.wait(60), self.seen
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def shell(surroundings: dict[str, str], desk: Path) -> Callable[..., subprocess.
         return subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
             env={**surroundings, "declarest": " ".join(COMMAND), **more},
-            cwd=desk, capture_output=True, text=True, timeout=20, check=False,
+            cwd=desk, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 
     return ran
@@ -142,12 +142,11 @@ def test_stopping_a_slow_call_leaves_no_traceback(
         [*COMMAND, "notes", name, "id=1", *site.line],
         env=surroundings, cwd=desk, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        end = time.monotonic() + 10
-        while not site.asked and time.monotonic() < end:
+        while not site.asked:
+            assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (code, "", said)
 
 
@@ -162,7 +161,7 @@ def test_a_served_sandbox_takes_calls_until_it_is_stopped(
         address = process.stdout.readline().strip()
         ended = shell(f"$declarest bitrix24 im.chat.add --title 'New chat' --url {address}")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
     assert told(ended) == (0, "1\n", "")
     assert process.returncode == 0
     assert "/sandbox/" not in err

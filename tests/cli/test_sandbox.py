@@ -223,5 +223,5 @@ def test_a_signal_ends_it_well(word: signal.Signals, desk: Path, cache: Path) ->
         assert process.stdout is not None
         assert process.stdout.readline().startswith("http://127.0.0.1:")
         process.send_signal(word)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert (process.returncode, said.splitlines()[-1]) == (0, "the sandbox is closed")
