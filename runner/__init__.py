@@ -4,14 +4,19 @@ The map, from the ground up; a module imports only from the lines above its own:
 
     errors  discretion                      everything that can go wrong, by who must act; what tracebacks may hold
     document  template  query  folders      texts of YAML, of addresses, of answers; places on the disk
-    bucket  draft                           the arithmetic of limits; the texts of new files
+    node  bucket  draft                     nodes of schemas; the arithmetic of limits; the texts of new files
     spec  index  dialects                   a service and a method as frozen values; the compiled catalogue
     remote  ledger                          what is used of the limits: in Redis, on this machine, in this process
     precheck  validation  encoding  forms   values against a schema; values as they are written
+    compiler                                folders of YAML made into the compiled catalogue
     strongbox  ring  profiles  settings     who is calling: kept in files, in the keyring, read from everywhere
-    catalog  arguments  request  response  pacing  output  export
+    catalog  arguments  skeleton            methods by name; words of a line into values; structures to be filled
+    request  response  pacing               a call as it is sent, an answer as it is read, the time in between
+    output  export                          values and rows as text and as files
     journal  table  columns                 the rows of a bulk run: kept, read, mapped
-    auth  renewal  signin  paging  batch  pool  transport  grants  lint
+    auth  renewal  signin  grants           how a call is signed, how what signs it is got, renewed and declared
+    paging  batch  lint                     pages; calls in one; what is wrong with a file
+    pool  target  transport                 connections kept, what they lead to, requests sent over them
     dispatch  flow  pack                    one call as a conversation; many at once; many in one
     sandbox                                 the same YAML from the other side
     plan  rows                              calls checked and planned; all rows of a list

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -197,7 +198,7 @@ class Catalog:
 
     def _demand_whole(self, service: str, name: str, found: index.Tree) -> None:
         """Refuse to pass over a broken file of this name for one of a folder further down."""
-        above = self._trees[: self._trees.index(found)]
+        above = takewhile(lambda tree: tree.root != found.root, self._trees)  # another thread may have read it anew
         for cells in (cells for tree in above for cells in tree.rows("X", service)):
             if os.path.basename(cells[2]).removesuffix(".yaml").lower() == name.lower():
                 raise SpecError(cells[3], method=name)

@@ -239,7 +239,7 @@ def _following(walk: Walk, page: list[Any], result: Result) -> tuple[Any, bool]:
 def _whole(value: Any) -> int | None:
     try:
         return None if value is None or isinstance(value, bool) else int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

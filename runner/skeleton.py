@@ -1,4 +1,4 @@
-"""What is to be filled by a person: the structure of a method's params, the first text of a new file."""
+"""What is to be filled by a person: the structure of a method's params."""
 
 from __future__ import annotations
 

@@ -107,11 +107,11 @@ def upward(name: str, source: str) -> set[str]:
     return {other for other in others if other != mine and rank(other) >= rank(mine)}
 
 
-def functions(source: str) -> dict[str, int]:
-    """Every function and how many lines it has."""
+def functions(source: str) -> dict[tuple[str, int], int]:
+    """Every function, with the line where it begins, and how many lines it has."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {
-        node.name: (node.end_lineno or 0) - node.lineno + 1
+        (node.name, node.lineno): (node.end_lineno or 0) - node.lineno + 1
         for node in ast.walk(ast.parse(source))
         if isinstance(node, kinds)
     }
@@ -195,7 +195,14 @@ def test_a_file_is_not_too_long(file: str, source: str) -> None:
 
 
 def test_a_function_is_not_too_long(source: str) -> None:
-    assert {name: lines for name, lines in functions(source).items() if lines > LONGEST_FUNCTION} == {}
+    assert {place: lines for place, lines in functions(source).items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_each_of_several_functions_of_one_name_is_measured() -> None:
+    assert functions("class A:\n    def f():\n        a\n        b\nclass B:\n    def f():\n        a\n") == {
+        ("f", 2): 3,
+        ("f", 6): 2,
+    }
 
 
 def test_no_module_is_called_after_nothing(file: str) -> None:
@@ -217,6 +224,14 @@ def test_the_package_says_what_it_has() -> None:
     assert {alias.name for node in typed for alias in node.names if isinstance(node, ast.ImportFrom)} == set(
         runner.__all__
     )
+
+
+@pytest.mark.parametrize("package", ["", "cli", "sandbox", "export"])
+def test_the_map_of_a_package_has_all_of_its_modules(package: str) -> None:
+    folder = REPOSITORY / "runner" / package
+    told = set(re.findall(r"\w+", importlib.import_module(f"runner.{package}".rstrip(".")).__doc__ or ""))
+    here = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert {name for name in here - told if not name.startswith("__")} == set()
 
 
 def test_what_a_module_lists_as_its_own_is_all_that_it_has() -> None:

@@ -1,16 +1,19 @@
 """The command: words in, an answer on standard output, an exit code.
 
-quick        what must be there at once: the version, completion, search
-words        the words of a line, sorted
-call         one method called
-batch        a file of calls
-help  show   what there is, and what it takes
-lint  new    files of one's own
-completion   scripts for shells
-login        a connection asked for, checked, kept; browser and ask are its parts
-profiles     what is kept, and forgetting it
-sandbox      the service on this machine
-console      standard streams, colours, errors shown
+quick                 what must be there at once: the version, completion, search
+main  words  connect  the line as a whole; its words, sorted; the client that it asks for
+call  many  dialect   one method called; for several accounts at once; by the name that another tool has for it
+export  progress      rows written or printed; how far that is
+batch                 a file of calls
+bulk  report          one method called for every row of a file; what became of the rows
+help  show            what there is, and what it takes
+lint  new             files of one's own
+completion            scripts for shells
+login  ways  browser  a connection asked for, checked, kept; the ways to sign in; a page in the browser
+ask                   questions to a person
+profiles              what is kept, and forgetting it
+sandbox               the service on this machine
+console               standard streams, colours, errors shown
 """
 
 from __future__ import annotations

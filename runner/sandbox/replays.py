@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .folded import Outcome
 
 
+MOST = 10_000  # calls that are remembered, the newest
+
+
 @dataclass(slots=True)
 class Replays:
     """The successes of calls whose header names them, where the method declares that this makes it idempotent."""
@@ -39,6 +42,8 @@ class Replays:
         if key and not outcome.refused:
             with self._lock:
                 self._kept[method.full_name, key] = rest, outcome
+                while len(self._kept) > MOST:
+                    del self._kept[next(iter(self._kept))]
 
 
 def _parted(method: Method, values: Mapping[str, Any]) -> tuple[str, str]:

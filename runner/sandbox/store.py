@@ -1,7 +1,4 @@
-"""The state of a sandbox: shelves of rows in one SQLite file, which many threads and processes may share.
-
-The only home of SQLite.
-"""
+"""The state of a sandbox: shelves of rows in one SQLite file, which many threads and processes may share."""
 
 from __future__ import annotations
 

@@ -108,6 +108,16 @@ def test_a_method_is_read_once(write: Write) -> None:
     assert found.service("toy") is found.service("toy")
 
 
+def test_a_folder_that_another_thread_reads_anew_meanwhile_is_the_same_folder(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = Catalog()
+    found = shared._found("toy", "box.add")
+    shared._trees[0] = shared._again(shared._trees[0])
+    monkeypatch.setattr(shared, "_found", lambda *_: found)
+    assert shared.method("toy", "box.add").name == "box.add"
+
+
 def test_an_unknown_service_is_answered_with_the_nearest(write: Write) -> None:
     with pytest.raises(UnknownMethod, match=r"there is no service 'tou'; did you mean toy\?"):
         Catalog().service("tou")

@@ -113,6 +113,13 @@ def test_a_count_may_stand_in_a_header(books: Method) -> None:
     assert walk.over
 
 
+def test_a_number_without_end_is_no_count(books: Method) -> None:
+    method = styled(books, send={"page": "$page"}, items="value", total="total", stop="total")
+    walk = paging.begin(method, {})
+    assert paging.rows(walk, method, page({"value": [1], "total": float("1e400")})) == [1]  # JSON reads it so
+    assert walk.over
+
+
 @pytest.mark.parametrize(("mark", "sent"), [(4, 5), ("4", 5), ("m", "m")])
 def test_a_number_is_added_to_a_mark_that_is_one(catalog: Catalog, mark: Any, sent: Any) -> None:
     method = catalog.method("library", "shelf.marks")

@@ -39,6 +39,13 @@ def test_a_call_with_a_key_is_carried_out_once(served: Served) -> None:
     assert [add(served, FIELDS, "").json()["result"]["item"]["id"] for _ in range(2)] == [3, 4]
 
 
+def test_the_oldest_calls_are_forgotten_when_there_are_many(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.sandbox.replays.MOST", 2)
+    keys = [KEY.replace("4f2c", f"000{number}") for number in range(3)]
+    ids = [add(served, FIELDS, key).json()["result"]["item"]["id"] for key in [*keys, keys[2], keys[1], keys[0]]]
+    assert ids == [1, 2, 3, 3, 2, 4]
+
+
 def test_a_call_whose_answer_was_lost_may_be_made_again(served: Served) -> None:
     served.inject("reset-after")
     with pytest.raises(httpx.ReadError):
