@@ -7,7 +7,11 @@ def main() -> int:
 
     from .cli import run
 
-    return run(sys.argv[1:])
+    code = run(sys.argv[1:])
+    stops = sys.modules.get("runner.cli.stops")
+    if stops is not None:  # the line was one that is not to be cut short at its very end
+        stops.over()
+    return code
 
 
 if __name__ == "__main__":
