@@ -179,6 +179,20 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert main() == 0
 
 
+def test_an_interrupt_while_the_command_is_read_in_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from runner.__main__ import main
+
+    def stopped(_argv: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "runner.cli.stops", raising=False)
+    monkeypatch.setattr("runner.cli.run", stopped)
+    assert main() == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_a_line_whose_end_is_to_be_told_is_not_cut_short_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from runner.__main__ import main
     from runner.cli import stops
