@@ -170,7 +170,7 @@ class Journal:
     def remove(self) -> None:
         """Close the file and delete it."""
         self.close()
-        for name in (f"{self.path}-wal", f"{self.path}-shm", self.path):
+        for name in (self.path, f"{self.path}-wal", f"{self.path}-shm"):  # what is left without the first is nothing
             with suppress(OSError):
                 os.remove(name)
 

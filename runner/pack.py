@@ -18,7 +18,7 @@ from .errors import InvalidArguments, LimitExceeded, NotReached, Problem, Runner
 from .flow import Begin, Give, Take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .flow import Flow
     from .request import Request
@@ -48,11 +48,6 @@ class Pack:
     alone: bool
     halt: bool
 
-    def takes(self, method: Method) -> bool:
-        """Whether one more call, of this method, may join."""
-        same = self.commands[0].method.service.variant == method.service.variant
-        return not self.alone and same and self.how is not None and len(self.commands) < self.how.size
-
     @property
     def harmless(self) -> bool:
         """Whether each of the calls may be made twice."""
@@ -73,6 +68,57 @@ class Pack:
         if self.how is None or not self.how.reference:
             return []
         return re.findall(re.escape(self.how.reference.rstrip("[")) + r"\[([^\]]+)\]", str(dict(command.values)))
+
+
+def packed(calls: Sequence[tuple[Command, bool]], *, halt: bool) -> list[Pack]:
+    """The packs of calls, in order; beside each call whether it travels alone.
+
+    A pack is as full as it can be where a call travels with those that it refers to. Raises InvalidArguments where
+    that can't be.
+    """
+    packs: list[Pack] = []
+    for alone, group in _groups(calls):
+        how = None if alone else group[0].method.service.batch
+        start = 0
+        for end in _ends(group, how):
+            pack = Pack(how or group[0].method.service.batch, [], alone=alone, halt=halt)
+            for one in group[start:end]:
+                pack.demand_known(one)
+                pack.commands.append(one)
+            packs.append(pack)
+            start = end
+    return packs
+
+
+def _groups(calls: Sequence[tuple[Command, bool]]) -> Iterator[tuple[bool, list[Command]]]:
+    """Calls one after another that may share batches: of one variant, none of them alone."""
+    group: list[Command] = []
+    for one, alone in calls:
+        if group and (alone or one.method.service.variant != group[0].method.service.variant):
+            yield False, group
+            group = []
+        if alone:
+            yield True, [one]
+        else:
+            group.append(one)
+    if group:
+        yield False, group
+
+
+def _ends(group: list[Command], how: Batch | None) -> Iterator[int]:
+    """Where the packs of a group end: as late as their size allows, and nowhere between a call and one it refers to."""
+    places = {one.key: place for place, one in enumerate(group)}
+    reach = len(group)
+    free = [False] * len(group) + [True]
+    for place in range(len(group) - 1, -1, -1):
+        told = Pack(how, [], alone=False, halt=False).references(group[place])
+        reach = min([reach, place, *(places[key] for key in told if key in places)])
+        free[place] = reach == place
+    start = 0
+    while start < len(group):
+        last = min(start + (how.size if how else 1), len(group))
+        start = next((end for end in range(last, start, -1) if free[end]), last)
+        yield start
 
 
 def flow(packs: Sequence[Pack], session: Session, *, halt: bool) -> Flow:

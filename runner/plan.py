@@ -17,6 +17,7 @@ from .pack import Pack
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .batch import Command
     from .spec import Method, Service
 
     Calls = Mapping[str, tuple[str, Mapping[str, Any]]] | Sequence[tuple[str, Mapping[str, Any]]]
@@ -184,9 +185,12 @@ class Planner:
         return self.catalog.has(self.service.name, name)
 
     def packs(self, calls: Calls, *, halt: bool) -> list[Pack]:
-        """The batches of many calls: in order, by variant, none larger than the service takes."""
+        """The batches of many calls: in order, by variant, none larger than the service takes.
+
+        A call stays with those that it refers to.
+        """
         named = calls.items() if hasattr(calls, "items") else ((f"c{n}", one) for n, one in enumerate(calls, 1))
-        packs: list[Pack] = []
+        found: list[tuple[Command, bool]] = []
         keys: set[str] = set()
         for key, one in named:
             if not isinstance(one, (tuple, list)) or len(one) != 2 or not isinstance(one[0], str):  # noqa: PLR2004
@@ -200,11 +204,8 @@ class Planner:
             if command.key in keys:
                 raise CallError(f"two calls of the batch are called {command.key!r}")
             keys.add(command.key)
-            if not packs or alone or not packs[-1].takes(method):
-                packs.append(Pack(how, [], alone=alone, halt=halt))
-            packs[-1].demand_known(command)
-            packs[-1].commands.append(command)
-        return packs
+            found.append((command, alone))
+        return packing.packed(found, halt=halt)
 
 
 def _strange(method: Method, problem: Problem) -> bool:

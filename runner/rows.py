@@ -36,6 +36,7 @@ AT_ONCE = 50_000  # rows of a list that is read as fast as the free limit allows
 AHEAD = 5_000  # rows that are read ahead of a longer one; four times as many where pages are slow
 TAKEN = 20_000  # rows that a program takes a second, about: what more were under way would lie in memory
 FEW_PAGES = 2  # that remain: not worth a batch
+_MOST = 2**53  # rows that are believed in
 FULL, THIN = 0.8, 1.25  # how full a range is meant to be; how many times more ids than rows still count as dense
 
 
@@ -177,12 +178,12 @@ def _in_leaps(reader: Reader, limit: int | None) -> Flow:
     reader.tell(total or None)
     yield Give(rows)
     step = place - begun_at
-    rest = total - place if limit is None else min(total - place, limit - len(rows))
+    rest = min(total, _MOST) - place if limit is None else min(total - place, limit - len(rows))
     if not walk.over and step > 0 and rest > FEW_PAGES * step:
         places = range(place, place + rest, step)
         each = reader.each(len(places))
         ahead = reader.ahead(rest, each)
-        parts = iter([places[start : start + each] for start in range(0, len(places), each)])
+        parts = (places[start : start + each] for start in range(0, len(places), each))
         begun: deque[Any] = deque()
         while True:
             while len(begun) < ahead and (part := next(parts, None)):
@@ -191,13 +192,16 @@ def _in_leaps(reader: Reader, limit: int | None) -> Flow:
                 break
             for one in (yield from reader.took(begun.popleft())):
                 result = _answer(one)
-                yield Give(reader.rows(result))
+                rows = reader.rows(result)
+                if not rows:  # behind the last one there is no other, however many were foretold
+                    parts.close()
+                yield Give(rows)
         if (paging.total(walk.style, result) or 0) > max(total, walk.count):  # rows were added meanwhile
             walk.over, walk.values = False, paging.at(walk, method, walk.count)
     if not walk.over:
         yield from _one_by_one(reader)
-    elif limit is None:
-        _demand_all(reader, result)
+    else:
+        _demand_all(reader, result, begun_at + limit if limit is not None else None)
 
 
 def _answer(outcome: Result | RunnerError) -> Result:
@@ -207,8 +211,10 @@ def _answer(outcome: Result | RunnerError) -> Result:
     return outcome
 
 
-def _demand_all(reader: Reader, result: Result) -> None:
-    """Refuse an end before the last of the rows that the service itself counts, where places are counted.
+def _demand_all(reader: Reader, result: Result, most: int | None = None) -> None:
+    """Refuse an end before the last of the rows that the service itself counts, or before `most` of them.
+
+    That is so where places are counted.
 
     Warn where it has counted otherwise meanwhile: the places of rows have shifted.
     """
@@ -216,12 +222,17 @@ def _demand_all(reader: Reader, result: Result) -> None:
     if total is None or not paging.jumps(reader.walk.style):
         return
     name = reader.method.full_name
-    if count < total:
-        message = f"{name} tells of {total} rows and gives {count}"
-        raise ServiceError(message, kind="server", hint="read them again", method=name)
-    if reader.later is not None:
+    if count < (total if most is None else min(total, most)):
+        raise _fewer(reader, total)
+    if reader.later is not None and most is None:
         counts = f"{reader.counted} rows in the beginning and {reader.later} later"
         warn(f"{name} had {counts}: some may be missing or double", RunnerWarning, stacklevel=2)
+
+
+def _fewer(reader: Reader, total: int) -> ServiceError:
+    name = reader.method.full_name
+    message = f"{name} tells of {total} rows and gives {reader.walk.count}"
+    return ServiceError(message, kind="server", hint="read them again", method=name)
 
 
 def _circle(reader: Reader) -> None:
@@ -238,12 +249,17 @@ def _in_ranges(reader: Reader, limit: int | None) -> Flow:
         yield from _by_another_style(reader, limit)
         return
     total = paging.total(walk.style, result)
+    short = len(rows) < min(total or 0, walk.style.size)  # a page that is not full tells nothing here
+    if short:
+        walk.style = replace(walk.style, stop="empty")
     paging.rows(walk, method, result)
+    if short and not rows:
+        raise _fewer(reader, total or 0)
     reader.tell(total)
     yield Give(rows)
     rest = 0 if total is None else total - len(rows)
     low = _id(reader, rows[-1]) if rows else None
-    if walk.over or low is None or reader.batch is None or rest <= FEW_PAGES * len(rows):
+    if walk.over or short or low is None or reader.batch is None or rest <= FEW_PAGES * len(rows):
         yield from _one_by_one(reader)
         return
     newest: Result = yield from reader.one(paging.asked(walk, method, how["newest"]))

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ from typing import IO, TYPE_CHECKING, Any
 from .errors import CallError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Json = dict[str, Any]
+Line = tuple["Sequence[Any]", "Sequence[int]"]  # the values of a line, and the places of those that are missing
 FORMS = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".xlsx": "xlsx", ".xlsm": "xlsx",
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json",
@@ -127,7 +129,9 @@ class Table:
 
     def _json(self) -> Iterator[Row]:
         try:
-            found = json.loads(self._text(None).read())
+            found = json.loads(self._text(None).read(), object_pairs_hook=_paired)
+        except CallError as error:
+            raise CallError(f"{self.name}: an object {error.message}", hint="leave one of them") from None
         except UnicodeError:
             raise self._no_text(1) from None
         except (ValueError, RecursionError) as error:
@@ -143,20 +147,35 @@ class Table:
         except ImportError:
             hint = "pip install 'declarest[xlsx]', or save the table as CSV"
             raise CallError(f"{self.name}: reading xlsx needs openpyxl", hint=hint) from None
-        from warnings import catch_warnings, simplefilter
-        from zipfile import BadZipFile
-
         source = self._file if self._file.seekable() else io.BytesIO(self._file.read())
+        with ExitStack() as ends:
+            book, formulas = (ends.enter_context(closing(self._book(openpyxl, source, only))) for only in (True, False))
+            sheet = self._worksheet(book)
+            marks = _Marks(source, getattr(sheet, "_worksheet_path", ""))
+            lines = _beside(sheet, formulas[sheet.title]) if marks.formulas else _lines(sheet)
+            yield from self._cells(self._readable(lines), marks)
+        if not self.columns:
+            more = [name for name in book.sheetnames if name != sheet.title]
+            hint = f"--sheet takes another one: {', '.join(more)}" if more else "its first line names them"
+            raise CallError(f"{self.name} has no columns", hint=hint)
+
+    def _book(self, library: Any, source: Any, only: bool) -> Any:  # noqa: FBT001 - a word of the library
+        """The workbook: with the values of its cells only, or with its formulas."""
+        from warnings import catch_warnings, simplefilter
+
         try:
             with catch_warnings():
                 simplefilter("ignore")  # what the library finds odd in a workbook is nothing to a reader of cells
-                book = openpyxl.load_workbook(source, read_only=True, data_only=True)
-        except (BadZipFile, KeyError, ValueError, OSError) as error:
+                return library.load_workbook(source, read_only=True, data_only=only)
+        except Exception as error:  # noqa: BLE001 - the library throws what it stumbles over
             raise CallError(f"{self.name} is no xlsx file: {error}") from None
+
+    def _readable(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """The lines of a sheet. Raises CallError where they are damaged."""
         try:
-            yield from self._cells(self._worksheet(book))
-        finally:
-            book.close()
+            yield from lines
+        except Exception as error:  # noqa: BLE001 - as above
+            raise CallError(f"{self.name} is a damaged workbook: {error}", hint=_SAVE) from None
 
     def _worksheet(self, book: Any) -> Any:
         if not self.sheet:
@@ -165,18 +184,93 @@ class Table:
             raise CallError(f"{self.name} has no sheet {self.sheet!r}", hint=f"it has {', '.join(book.sheetnames)}")
         return book[self.sheet]
 
-    def _cells(self, sheet: Any) -> Iterator[Row]:
-        sheet.reset_dimensions()  # some programs write wrong ones
-        for line, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-            values = list(map(_value, cells))
-            if all(value in {None, ""} for value in values):
+    def _cells(self, lines: Iterable[Line], marks: _Marks) -> Iterator[Row]:
+        for line, (cells, hollow) in enumerate(lines, 1):
+            values, merged = list(map(_value, cells)), marks.merged(line)
+            if all(value in {None, ""} for value in values) and not hollow and not (merged and self.columns):
                 continue
             if self.columns:
                 row = _row(line, self.columns, values)
-                bad = [name for name, value in row.cells.items() if isinstance(value, str) and value in _FAULTS]
-                yield Row(line, row.cells, f"the cell {bad[0]} is an error of the workbook") if bad else row
+                yield Row(line, row.cells, _fault(row, self.columns, hollow, merged))
             else:
                 self.columns = _columns(["" if value is None else str(value).strip() for value in values], self.name)
+
+
+_SAVE = "open it in a spreadsheet program and save it"
+
+
+def _lines(sheet: Any) -> Iterator[Line]:
+    """The lines of a sheet without formulas."""
+    sheet.reset_dimensions()  # some programs write wrong ones
+    for cells in sheet.iter_rows(values_only=True):
+        yield cells, ()
+
+
+def _beside(sheet: Any, formulas: Any) -> Iterator[Line]:
+    """The lines of a sheet that is read twice, with the places of formulas that nobody has worked out.
+
+    An empty text is what a formula may have come to.
+    """
+    sheet.reset_dimensions()
+    formulas.reset_dimensions()
+    for cells, behind in zip(sheet.iter_rows(), formulas.iter_rows(values_only=True), strict=True):
+        both = enumerate(zip(cells, behind, strict=True))
+        hollow = [at for at, (one, text) in both if one.value is None and text is not None and one.data_type != "str"]
+        yield [one.value for one in cells], hollow
+
+
+class _Marks:
+    """What a sheet has beside its values: whether there are formulas in it, and which cells are part of another one."""
+
+    def __init__(self, source: Any, member: str) -> None:
+        from zipfile import ZipFile
+
+        self.formulas, self._merged = False, list[tuple[str, int, str, int]]()
+        with ZipFile(source) as packed:
+            if member.lstrip("/") in packed.namelist():
+                self._scan(packed.open(member.lstrip("/")))
+
+    def _scan(self, sheet: IO[bytes]) -> None:
+        before = b""
+        with sheet:
+            while part := sheet.read(2**20):
+                text = before + part
+                self.formulas = self.formulas or re.search(rb"<(\w+:)?f[ />]", text) is not None
+                for one in re.finditer(rb'<(?:\w+:)?mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"', text):
+                    left, top, right, bottom = (word.decode() for word in one.groups())
+                    self._merged.append((left, int(top), right, int(bottom)))
+                before = text[text.rfind(b"<") :][-100:]
+
+    def merged(self, line: int) -> set[int]:
+        """The places of the cells in a line that belong to another one: it alone holds what is seen in them."""
+        found: set[int] = set()
+        for left, top, right, bottom in self._merged:
+            if top <= line <= bottom:
+                found.update(range(_place(left) + (line == top), _place(right) + 1))
+        return found
+
+
+def _place(letters: str) -> int:
+    """The place of a column by its letters, from 0."""
+    place = 0
+    for letter in letters:
+        place = place * 26 + ord(letter) - 64
+    return place - 1
+
+
+def _fault(row: Row, columns: list[str], hollow: Iterable[int], merged: Iterable[int]) -> str:
+    """What is wrong with a row of a workbook: a cell that shows something else than it holds."""
+    named = range(len(columns))
+    for name, value in row.cells.items():
+        if isinstance(value, str) and value in _FAULTS:
+            return f"the cell {name} is an error of the workbook"
+    for at in hollow:
+        if at in named and columns[at]:
+            return f"the cell {columns[at]} is a formula without a value; {_SAVE}"
+    for at in merged:
+        if at in named and columns[at]:
+            return f"the cell {columns[at]} is merged with another one, which alone has a value; part them"
+    return row.fault
 
 
 def _ending(name: str) -> str:
@@ -225,10 +319,24 @@ def _row(line: int, columns: list[str], cells: Sequence[Any]) -> Row:
     return Row(line, found, f"has {len(cells)} cells, and there are {len(columns)} columns" if over else "")
 
 
+def _paired(pairs: list[tuple[str, Any]]) -> Json:
+    """An object. Raises CallError where a key stands in it twice: one of the values would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise CallError(f"has the key {twice!r} twice")
+    return found
+
+
 def _object(line: int, text: str) -> Row:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = json.loads(text, object_pairs_hook=_paired)
+    except CallError as error:
+        return Row(line, {}, error.message)
+    except json.JSONDecodeError as error:
+        return Row(line, {}, f"is no JSON: {error.msg}, at letter {error.pos + 1}")
+    except (ValueError, RecursionError) as error:  # a number of too many digits, lists in lists in lists
         return Row(line, {}, f"is no JSON: {error}")
     return Row(line, found) if isinstance(found, dict) else Row(line, {}, "is no JSON object")
 

@@ -18,7 +18,7 @@ from ..export import Export
 from ..folders import folder
 from ..intake import Record
 from ..table import Table
-from . import console, report, words
+from . import console, report, stops, words
 from . import help as pages
 from . import progress as drawn
 from .call import Outside, Watch, secret
@@ -95,10 +95,17 @@ def bulk(argv: list[str]) -> int:
     constants = _constants(line, method, given, outside)
     places = _places(line, own)
     credentials: Json = {name: secret(name, text, outside) for name, text in given.credentials.items()}
-    with connect(line, methods, method.service.name, credentials) as client:
-        if line.on("--verbose"):
-            client.watch = Watch(verbose=True)
-        return _Errand(line, own, client, names[1], places, constants).run()
+    errand: _Errand | None = None
+    try:
+        with stops.orderly(), connect(line, methods, method.service.name, credentials) as client:
+            if line.on("--verbose"):
+                client.watch = Watch(verbose=True)
+            errand = _Errand(line, own, client, names[1], places, constants)
+            return errand.run()
+    except (KeyboardInterrupt, SystemExit):
+        if errand is None or not errand.over:  # who hears that it was stopped might begin it again
+            raise
+        return 0
 
 
 def _own(argv: list[str]) -> tuple[Own, list[str]]:
@@ -171,6 +178,7 @@ class _Errand:
         self.tally = report.Tally()
         self.progress = drawn.Progress(shown=False)
         self.table: Table | None = None
+        self.over = False  # all was done, and nothing is left to be told
 
     def run(self) -> int:
         """Take the rows, send them, tell what became of them."""
@@ -271,27 +279,33 @@ class _Errand:
         return 0
 
     def _carry(self, job: Job) -> int:
+        """Send the rows, tell what became of them, and give the exit code."""
         fault: BaseException | None = None
         try:
             self._send(job)
-        except (KeyboardInterrupt, BrokenPipeError, RunnerError) as error:
+        except (KeyboardInterrupt, SystemExit, BrokenPipeError, RunnerError) as error:
             fault = error
         self.progress.clear()
-        counts = self._written(job)
+        late = self._written(job)
+        counts = job.journal.counts()
         report.say(self.tally, counts, {"refused": self.places["failed"], "unknown": self.places["unknown"]})
-        over = counts["done"] == job.total
-        if over:
+        if counts["done"] == job.total and late is None:
+            self.over = True
             job.journal.remove()
         left = counts["waiting"] + counts["sent"]
         if job.stopped is not None and fault is None:
             console.say(f"error: stopped: {console.plain(str(job.stopped))}")
         hint = f"the same line with --resume goes on with the other {left:,} rows" if left else ""
+        if late is not None and fault is not None:
+            console.say(f"error: {console.plain(str(late))}")
         if isinstance(fault, KeyboardInterrupt):
             raise KeyboardInterrupt(hint)
         if hint:
             console.say(hint)
+        fault = late if fault is None else fault
         if isinstance(fault, RunnerError):
             fault.exit_code = PARTLY if counts["done"] else fault.exit_code
+        if isinstance(fault, (RunnerError, SystemExit)):
             raise fault
         failed = counts["refused"] + counts["unknown"] + left
         return (PARTLY if counts["done"] else self.tally.worst or PARTLY) if failed else 0
@@ -325,16 +339,24 @@ class _Errand:
         if flying:
             console.say(f"stopping: waiting for {flying} requests that are on their way; Ctrl-C again leaves them")
 
-    def _written(self, job: Job) -> Json:
-        """Write the files that were asked for, from the journal: so they are whole after a run that went on, too."""
-        if self.places["out"]:
-            report.write_results(job.journal, self.places["out"])
-        table = self.table
+    def _written(self, job: Job) -> CallError | None:
+        """Write the files that were asked for, from the journal: so they are whole after a run that went on, too.
+
+        Returns what one of them met; the others are written all the same.
+        """
+        table, fault = self.table, None
         same = {"encoding": table.encoding, "delimiter": table.delimiter} if table and table.form == "csv" else {}
-        for name, state in (("failed", states.REFUSED), ("unknown", states.UNKNOWN)):
-            if self.places[name]:
-                report.write_rows(job.journal, self.places[name], state, **same)
-        return job.journal.counts()
+        for name, state in (("out", None), ("failed", states.REFUSED), ("unknown", states.UNKNOWN)):
+            place = self.places[name]
+            try:
+                if place and state is None:
+                    report.write_results(job.journal, place)
+                elif place and state is not None:
+                    report.write_rows(job.journal, place, state, **same)
+            except CallError as error:
+                error.hint = error.hint or f"nothing is lost: --resume with another --{name} writes it"
+                fault = error
+        return fault
 
 
 def _opened(path: str, ends: ExitStack) -> IO[bytes]:

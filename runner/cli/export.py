@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
-import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,7 @@ from ..errors import PARTLY
 from ..export import Export
 from ..export.columns import Shape
 from ..export.labels import Labels
-from . import console
+from . import console, stops
 from .progress import Progress, wanted
 
 if TYPE_CHECKING:
@@ -116,25 +114,14 @@ def _told(export: Export) -> int:
 @contextmanager
 def _ending(line: Line, progress: Progress) -> Iterator[None]:
     """An end that comes from outside tells how far it had come, and leaves no draft behind."""
-
-    def stop(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    main = threading.current_thread() is threading.main_thread()
-    mine = [number for number in asked if main and signal.getsignal(number) is signal.SIG_DFL]
-    for number in mine:
-        signal.signal(number, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_came(line, progress)) from None
-    except SystemExit:
-        console.say(f"stopped: {_came(line, progress)}")
-        raise
-    finally:
-        for number in mine:
-            signal.signal(number, signal.SIG_DFL)
+    with stops.orderly():
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_came(line, progress)) from None
+        except SystemExit:
+            console.say(f"stopped: {_came(line, progress)}")
+            raise
 
 
 def _came(line: Line, progress: Progress) -> str:

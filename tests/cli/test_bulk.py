@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runner
+from runner.cli import report
 from runner.table import Table
 
 if TYPE_CHECKING:
@@ -371,10 +372,11 @@ def test_rows_to_mend_are_written_in_the_encoding_of_the_file(
     assert next(csv.DictReader(io.StringIO(text)))["text"] == "bad ё"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_interrupted_waits_for_its_requests_and_says_how_to_go_on(
-    ledger: Any, write: Write, desk: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, ledger: Any, write: Write, desk: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write("text\n" + "".join(f"{number}\n" for number in range(300)))
+    write("text\n" + "".join(f"{row}\n" for row in range(300)))
     line = ["bulk", "ledger", "line.add", *ledger.line, "--in", "rows.csv", "--out", "out.ndjson", "--in-order"]
     environment = {**os.environ, "PYTHONPATH": str(Path(runner.__file__).parents[1])}
     asked, answers = threading.Event(), threading.Event()
@@ -394,16 +396,17 @@ def test_a_run_that_is_interrupted_waits_for_its_requests_and_says_how_to_go_on(
         assert process.stdout is not None
         assert process.stderr is not None
         assert asked.wait(60)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         first = process.stderr.readline()
         answers.set()
         out, err = process.stdout.read(), process.stderr.read()
     assert first == "stopping: waiting for 1 requests that are on their way; Ctrl-C again leaves them\n"
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (128 + number, "")
     done = len(ledger.lines)
     assert done < 300
     assert f"{done} done, {300 - done} waiting\n" in err
-    assert err.endswith(f"interrupted: the same line with --resume goes on with the other {300 - done} rows\n")
+    word = "interrupted: " if number == signal.SIGINT else ""
+    assert err.endswith(f"\n{word}the same line with --resume goes on with the other {300 - done} rows\n")
     assert len((desk / "out.ndjson").read_text().splitlines()) == done
     ended = subprocess.run(
         [sys.executable, "-m", "runner", *line, "--resume"],
@@ -411,6 +414,67 @@ def test_a_run_that_is_interrupted_waits_for_its_requests_and_says_how_to_go_on(
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "300 done\n")
     assert sorted(map(int, ledger.lines)) == list(range(300))
+
+
+def test_a_run_of_which_all_was_done_is_not_said_to_be_interrupted(
+    bulk: Run, write: Write, monkeypatch: pytest.MonkeyPatch, ledger: Any
+) -> None:
+    from runner.journal import Journal
+
+    remove = Journal.remove
+
+    def stopped(journal: Journal) -> None:
+        remove(journal)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "remove", stopped)
+    said = bulk("line.add", "--in", write("text\na\n"), "--out", "out.ndjson")
+    assert said == (0, "", "1 done\n")
+    stopped_early = bulk("line.add", "--in", write("text\na\n", "none.csv"), "--map", "no=text")
+    assert stopped_early.code == 130  # nothing was done: it is said
+
+
+def test_a_file_of_results_that_can_not_be_written_is_told_with_what_was_done(
+    bulk: Run, write: Write, desk: Path, ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runner import CallError
+
+    file = write(THREE)
+    with monkeypatch.context() as patch:
+
+        def full(*_: Any) -> None:
+            raise CallError("can't write out.csv: no space left on device")
+
+        patch.setattr(report, "write_results", full)
+        said = bulk("line.add", "--in", file, "--out", "out.csv", "--failed", "failed.csv")
+    assert said.code == 7
+    assert "2 done, 1 refused (failed.csv)\n" in said.err
+    told = "can't write out.csv: no space left on device; nothing is lost: --resume with another --out writes it\n"
+    assert said.err.endswith(f"error: {told}")
+    assert (desk / "failed.csv").read_text().startswith("text,_error")
+    again = bulk("line.add", "--in", file, "--out", "other.csv", "--resume")
+    assert again.code == 7
+    assert len((desk / "other.csv").read_text().splitlines()) == 4
+    assert sorted(ledger.lines) == ["one", "three"]
+
+
+def test_a_run_that_is_stopped_says_what_could_not_be_written_as_well(
+    bulk: Run, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runner import CallError
+
+    def full(*_: Any, **__: Any) -> None:
+        raise CallError("can't write failed.csv: no space left on device", hint="look")
+
+    def stopped(_client: Any, _job: Any) -> Any:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(report, "write_rows", full)
+    monkeypatch.setattr("runner.client.Client.carry", stopped)
+    said = bulk("line.add", "--in", write("text\na\n"), "--failed", "failed.csv")
+    assert said.code == 130
+    assert "error: can't write failed.csv: no space left on device; look\n" in said.err
 
 
 def test_an_interrupt_says_what_it_waits_for_and_how_to_go_on(

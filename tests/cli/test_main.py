@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -167,6 +169,7 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
     monkeypatch.setattr(sys, "argv", ["declarest", "--version"])
     monkeypatch.delitem(sys.modules, "runner.__main__", raising=False)
+    monkeypatch.delitem(sys.modules, "runner.cli.stops", raising=False)
     with pytest.raises(SystemExit) as left:
         runpy.run_module("runner", run_name="__main__")
     assert left.value.code == 0
@@ -174,3 +177,36 @@ def test_the_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     from runner.__main__ import main
 
     assert main() == 0
+
+
+def test_an_interrupt_while_the_command_is_read_in_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from runner.__main__ import main
+
+    def stopped(_argv: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "runner.cli.stops", raising=False)
+    monkeypatch.setattr("runner.cli.run", stopped)
+    assert main() == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_line_whose_end_is_to_be_told_is_not_cut_short_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runner.__main__ import main
+    from runner.cli import stops
+
+    assert stops.__name__ in sys.modules
+    monkeypatch.setattr(sys, "argv", ["declarest", "--version"])
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        thread = threading.Thread(target=main)  # which can't say what a signal does
+        thread.start()
+        thread.join()
+        assert {number: signal.getsignal(number) for number in before} == before
+        assert main() == 0
+        assert {signal.getsignal(number) for number in before} == {signal.SIG_IGN}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import AuthError, LimitExceeded, Result, ServiceError
+from runner import AuthError, InvalidArguments, LimitExceeded, Result, ServiceError
 from tests.conftest import reply
 
 if TYPE_CHECKING:
@@ -81,6 +81,38 @@ def test_a_call_that_refers_to_another_is_not_made_again_without_it(portal: Clie
     found = portal.batch({"a": ("ping", {}), "b": ("book.list", {"filter": {"id": "$answer[a]"}})})
     assert isinstance(found["b"], LimitExceeded)
     assert len(wire.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("calls", "packs"),
+    [
+        ("a b c d e", "abc de"),
+        ("a b c d>c e", "ab cde"),  # not where the first batch would be full
+        ("a b c>b d>c e>d", ""),  # too many
+        ("a b c>a d>b", ""),
+        ("a b c d e>d f>d g>f", ""),
+        ("a b c d e>d g f>g", "abc de gf"),
+        ("a b>x c", ""),  # refers to nothing
+        ("a>b b", ""),  # or to what comes later
+        ("a>a", ""),
+        ("a b c>b A d>c", ""),  # a call between them travels alone
+        ("a b A c d>c B", "ab A cd B"),
+    ],
+)
+def test_a_call_travels_with_those_that_it_refers_to(portal: Client, calls: str, packs: str) -> None:
+    def call(word: str) -> tuple[str, Json]:
+        name, _, other = word.partition(">")
+        if name.isupper():
+            return "card.ask", {"name": "A", "word": "w"}
+        return ("book.list", {"filter": {"id": f"$answer[{other}]"}}) if other else ("ping", {})
+
+    named = {word[0]: call(word) for word in calls.split()}
+    if not packs:
+        with pytest.raises(InvalidArguments, match=r"refers to '.', which does not travel before it"):
+            portal._planner.packs(named, halt=False)
+        return
+    found = portal._planner.packs(named, halt=False)
+    assert " ".join("".join(one.key for one in pack.commands) for pack in found) == packs
 
 
 @pytest.mark.parametrize("halt", [False, True])

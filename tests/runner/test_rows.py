@@ -38,6 +38,7 @@ class Books:
     ids: list[int]
     then: Callable[[int], Reply | Exception | None] = lambda _number: None
     deaf: tuple[str, ...] = ()
+    size: int = PAGE
     count: Callable[[int], Any] = int
     shown: Callable[[int], Any] = lambda number: {"id": number}
     requests: list[list[Json]] = field(default_factory=list)
@@ -72,7 +73,7 @@ class Books:
         low, high = int(asked.get("filter[>id]", -1)), int(asked.get("filter[<=id]", 10**12))
         found = sorted((one for one in self.ids if low < one <= high), reverse=asked.get("order[id]") == "desc")
         start = int(asked.get("from", 0))
-        rows = [self.shown(one) for one in found[max(start, 0) : max(start, 0) + PAGE]]
+        rows = [self.shown(one) for one in found[max(start, 0) : max(start, 0) + self.size]]
         if start < 0:
             return {"value": rows}
         more = {"next": start + PAGE} if start + PAGE < len(found) else {}
@@ -218,11 +219,31 @@ def test_a_service_that_ignores_the_range_is_an_error_not_a_loop(reader: Any, bo
         (Books(list(range(1, 40)), deaf=("from",)), "came twice: the service does not follow the marks"),
         (Books(list(range(1, 40)), count=lambda count: count + 5), "tells of 44 rows and gives 39; read them again"),
         (Books(list(range(1, 8)), count=lambda count: count + 5), "tells of 12 rows and gives 7"),
+        (Books(list(range(1, 40)), count=lambda _count: 10**15), "tells of 1000000000000000 rows and gives 39"),
+        (Books(list(range(1, 40)), count=lambda _count: 10**30), "rows and gives 39; read them again"),
     ],
 )
 def test_places_that_lead_nowhere_and_counts_that_lie_are_errors(reader: Any, books: Books, message: str) -> None:
     with pytest.raises(ServiceError, match=message):
         read(reader(books), **LEAPS)
+
+
+def test_a_count_that_lies_is_an_error_where_so_many_were_wanted(reader: Any) -> None:
+    client = reader(Books(list(range(1, 40)), count=lambda count: count + 50))
+    assert len(list(client.rows(client.plan("book.list", LEAPS, {}), 30))) == 30
+    with pytest.raises(ServiceError, match="tells of 89 rows and gives 39"):
+        list(client.rows(client.plan("book.list", LEAPS, {}), 60))
+
+
+@pytest.mark.parametrize("many", [2, 3, 30])
+def test_pages_that_are_shorter_than_they_should_be_are_read_to_the_last(reader: Any, many: int) -> None:
+    books = Books(list(range(1, many + 1)), size=2)
+    assert read(reader(books)) == books.ids
+
+
+def test_no_rows_where_some_are_counted_are_an_error(reader: Any) -> None:
+    with pytest.raises(ServiceError, match="tells of 9 rows and gives 0; read them again"):
+        read(reader(Books([], count=lambda _count: 9)))
 
 
 def test_a_count_that_says_less_than_there_is_does_no_harm(reader: Any) -> None:

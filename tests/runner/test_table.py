@@ -3,13 +3,14 @@ from __future__ import annotations
 import datetime as dt
 import io
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import pytest
 
 from runner import CallError
-from runner.table import Table
+from runner.table import Table, _Marks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,7 +100,7 @@ def test_lines_of_json_are_objects_as_they_are() -> None:
     assert read(content, "a.jsonl") == [
         (1, {"a": [1]}, ""),
         (3, {}, "is no JSON object"),
-        (4, {}, "is no JSON: Expecting ':' delimiter: line 2 column 1 (char 5)"),
+        (4, {}, "is no JSON: Expecting ':' delimiter, at letter 6"),
         (5, {}, ""),
     ]
     with pytest.raises(CallError, match="about line 1: this is not utf-8 text"):
@@ -186,6 +187,73 @@ def test_a_workbook_may_come_through_a_pipe() -> None:
 def test_what_is_no_workbook_is_told() -> None:
     with pytest.raises(CallError, match=r"a\.xlsx is no xlsx file"):
         read(b"PK\3\4 and nothing more", "a.xlsx")
+
+
+def changed(content: bytes, member: str, old: str, new: str) -> bytes:
+    """A workbook with something else written in one of its files."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as book, zipfile.ZipFile(stream, "w") as made:
+        for name in book.namelist():
+            text = book.read(name).decode()
+            made.writestr(name, text.replace(old, new) if name == member else text)
+    return stream.getvalue()
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def test_a_formula_without_a_value_is_no_empty_cell() -> None:
+    content = workbook(["a", "b", None], ["x", "=1+1", None], ["=2+2"], ["y", 5, "=3+3"])
+    found = read(content, "a.xlsx")
+    told = "is a formula without a value; open it in a spreadsheet program and save it"
+    assert [row[2] for row in found] == [f"the cell b {told}", f"the cell a {told}", ""]
+    saved = changed(content, SHEET, "<f>1+1</f><v />", "<f>1+1</f><v>2</v>")
+    assert read(saved, "a.xlsx")[0] == (2, {"a": "x", "b": 2}, "")
+    empty = changed(content, SHEET, '"B2"><f>1+1</f>', '"B2" t="str"><f>1+1</f>')  # which is what it came to
+    assert read(empty, "a.xlsx")[0] == (2, {"a": "x", "b": None}, "")
+
+
+def test_a_cell_that_is_part_of_another_one_is_no_empty_cell() -> None:
+    book = openpyxl.Workbook()
+    for row in (["a", "b"], ["x", 1], [None, 2], ["y", None, "note"], [None, None], ["z", 3]):
+        book.active.append(row)
+    for merged in ("A2:A3", "B4:B5", "A1:A1", "AA6:AB7"):
+        book.active.merge_cells(merged)
+    stream = io.BytesIO()
+    book.save(stream)
+    told = "is merged with another one, which alone has a value; part them"
+    faults = {row[0]: row[2] for row in read(stream.getvalue(), "a.xlsx")}
+    assert (faults[2], faults[3], faults[5], faults[6]) == ("", f"the cell a {told}", f"the cell b {told}", "")
+
+
+def test_an_empty_sheet_is_told_with_the_names_of_the_others() -> None:
+    with pytest.raises(CallError, match=r"a\.xlsx has no columns; --sheet takes another one: Second"):
+        read(workbook(more="Second"), "a.xlsx")
+    with pytest.raises(CallError, match=r"a\.xlsx has no columns; its first line names them"):
+        read(workbook(), "a.xlsx")
+
+
+def test_a_damaged_workbook_is_told() -> None:
+    content = workbook(["a"], ["x"])
+    with pytest.raises(CallError, match=r"a\.xlsx is a damaged workbook: .*; open it in a spreadsheet program"):
+        read(changed(content, SHEET, "</sheetData>", "<sheetData>"), "a.xlsx")
+    with pytest.raises(CallError, match=r"a\.xlsx is no xlsx file"):
+        read(changed(content, "xl/workbook.xml", "<sheets>", "<sheets><sheet/>"), "a.xlsx")
+
+
+def test_a_sheet_that_is_not_where_it_should_be_is_read_as_it_is() -> None:
+    assert not _Marks(io.BytesIO(workbook(["a"], ["=1"])), "").formulas
+
+
+def test_a_key_that_stands_twice_is_told_and_not_lost() -> None:
+    assert read(b'{"a": {"b": 1, "c": 2, "b": 3}}\n{"a": 1}\n', "a.ndjson") == [
+        (1, {}, "has the key 'b' twice"),
+        (2, {"a": 1}, ""),
+    ]
+    with pytest.raises(CallError, match=r"a\.json: an object has the key 'a' twice; leave one of them"):
+        read(b'[{"a": 1, "a": 1}]', "a.json")
+    assert read("[" * 100_000, "a.ndjson")[0][2].startswith("is no JSON: maximum recursion depth")
+    assert read(b'{"a": 1\n', "a.ndjson")[0][2] == "is no JSON: Expecting ',' delimiter, at letter 9"
 
 
 def test_reading_workbooks_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
