@@ -34,15 +34,14 @@ def read(name: str) -> Json:
 
     Raises CallError with the line and the column where it is no TOML.
     """
-    return _checked(strongbox.parsed(strongbox.text(name), path(name)), path(name))
-
-
-def _checked(data: Json, place: str) -> Json:
     from .compiler import faults
 
+    content, place = strongbox.text(name), path(name)
+    data = strongbox.parsed(content, place)
     misfits = faults(data, "profile")
     if misfits:  # what the grammar says about it would quote a secret
-        message = f"{place}: {'.'.join(map(str, misfits[0][0]))} does not fit"
+        keys = [str(key) for key in misfits[0][0]]
+        message = f"{place}{strongbox.position(content, keys)}: {'.'.join(keys)} does not fit"
         raise CallError(message, hint='write [service.profile], and under it lines such as name = "text"')
     return data
 

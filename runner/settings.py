@@ -287,4 +287,4 @@ def _of_profiles(service: Service, profile: str) -> list[str]:
         return ["; ".join(filter(None, [f"the profile {profile!r} has {strange[0]}, which is no credential", near]))]
     if not saved or profile or profiles.default(service.name) in saved:
         return []
-    return [f"none of the profiles {', '.join(saved)} is the default one: give --profile {saved[0]}"]
+    return [f"{service.name} has {', '.join(saved)} among the profiles, and no default one: give --profile {saved[0]}"]

@@ -296,6 +296,22 @@ def test_a_lock_that_can_not_be_had_is_no_reason_to_lose_it(
     assert badges(wire) == ["badge-1", "badge-1", "badge-2"]
 
 
+def test_one_who_had_to_wait_for_the_lock_looks_again(
+    library: Callable[..., Client], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept()
+    client, lock = library(profile="work", limits="memory"), profiles.Kept.lock
+
+    def later(account: profiles.Kept) -> Any:
+        profiles.renew("library", "work", {"badge": "badge-2"})  # by another program, that had it
+        return lock(account)
+
+    monkeypatch.setattr(profiles.Kept, "lock", later)
+    wire.say(OLD, FINE)
+    assert client.call("visit.add").value == 7
+    assert badges(wire) == ["badge-1", "badge-2"]
+
+
 @pytest.mark.parametrize("is_async", [True, False])
 def test_an_async_caller_may_keep_it_either_way(
     is_async: bool, async_library: Callable[..., AsyncClient], async_wire: AsyncWire

@@ -68,7 +68,7 @@ key = "k"
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of profiles, which only its owner can read."""
     folder = tmp_path / "settings"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     monkeypatch.setenv("DECLAREST_CONFIG_DIR", str(folder))
     path = folder / "profiles.toml"
     path.write_text(PROFILES, encoding="utf-8")
@@ -209,7 +209,7 @@ def test_profiles_are_told_of_where_credentials_are_missing(config: Path) -> Non
         return settings.missing(TOYS, [], {}, "items.list", profile).hint
 
     config.write_text('[toy-box.main]\nhst = "a.example"\n[toy-box.spare]\ncode = "hush"\n')
-    assert lacks().startswith("none of the profiles main, spare is the default one: give --profile main\n  give --")
+    assert lacks().startswith("toy-box has main, spare among the profiles, and no default one: give --profile main\n")
     assert lacks("main").startswith("the profile 'main' has hst, which is no credential; did you mean host?\n")
     assert lacks("spare").startswith("give --")
     config.write_text('[toy-box]\ndefault = "main"\n[toy-box.main]\nhost = "a.example"\n')
@@ -305,7 +305,7 @@ def test_on_systems_without_modes_the_file_is_taken(config: Path, monkeypatch: p
     ("content", "message"),
     [
         (b'[toy-box\ncode = "hush"', "is no TOML: "),
-        (b"\xff", "can't read "),
+        (b"\xff", "is no text in UTF-8"),
         (b"x = 1", "x does not fit; write [service.profile]"),
         (b"[toy-box]\ndefault = 5", "toy-box.default does not fit"),
         (b'[toy-box.main]\ncode = ["hush"]', "toy-box.main.code does not fit"),
