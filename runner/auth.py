@@ -35,7 +35,7 @@ def choose(method: Method, credentials: Credentials) -> Scheme:
         if set(scheme.needs) <= set(known) and settings.takes(scheme, allowed)
     ]
     if not ways:
-        raise settings.missing(method.service, allowed, known, method.full_name)
+        raise settings.missing(method.service, allowed, known, method.full_name, credentials.profile)
     if len(ways) == 1:
         return ways[0]
     secrets = method.service.secrets()

@@ -260,18 +260,28 @@ def _renew(call: Call, scheme: Scheme, session: Session, used: Mapping[str, Any]
     try:
         if not renewal.same(scheme, session.credentials.values, used):
             return False
-        release = yield from _turn(session.account.lock, call, scheme, session)
-        try:
-            fresh = {**session.credentials.values, **session.account.fresh()}
-            if renewal.same(scheme, fresh, used):
-                yield Whole(_renewal(call, scheme, session, fresh))
-                return True
-            session.adopt({name: fresh[name] for name in (scheme.renew or {})["keep"] if name in fresh})
+        if _kept(scheme, session, used) is None:  # whoever may only read what is kept does without the lock
             return False
+        with renewal.keepable(scheme, call.method):
+            release = yield from _turn(session.account.lock, call, scheme, session)
+        try:
+            known = _kept(scheme, session, used)
+            if known is not None:
+                yield Whole(_renewal(call, scheme, session, known))
+            return known is not None
         finally:
             release()
     finally:
         mine()
+
+
+def _kept(scheme: Scheme, session: Session, used: Mapping[str, Any]) -> Json | None:
+    """The fields as the account has them; None where somebody else has renewed what was used, and that is taken."""
+    fresh = {**session.credentials.values, **session.account.fresh()}
+    if renewal.same(scheme, fresh, used):
+        return fresh
+    session.adopt({name: fresh[name] for name in (scheme.renew or {})["keep"] if name in fresh})
+    return None
 
 
 def _turn(
@@ -295,6 +305,8 @@ def _renewal(call: Call, scheme: Scheme, session: Session, known: Json) -> Gener
     login = session.own(how["method"])
     way = auth.choose(login, session.credentials)
     renewal.demand_own_host(way, service, session.credentials, scheme)
+    with renewal.keepable(scheme, call.method):
+        account.rehearse()
     try:
         result = yield from converse(Call(login, login.name, renewal.params(how, known)), session, way)
         news = renewal.found(scheme, service, result)

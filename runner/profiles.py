@@ -34,15 +34,14 @@ def read(name: str) -> Json:
 
     Raises CallError with the line and the column where it is no TOML.
     """
-    return _checked(strongbox.parsed(strongbox.text(name), path(name)), path(name))
-
-
-def _checked(data: Json, place: str) -> Json:
     from .compiler import faults
 
+    content, place = strongbox.text(name), path(name)
+    data = strongbox.parsed(content, place)
     misfits = faults(data, "profile")
     if misfits:  # what the grammar says about it would quote a secret
-        message = f"{place}: {'.'.join(map(str, misfits[0][0]))} does not fit"
+        keys = [str(key) for key in misfits[0][0]]
+        message = f"{place}{strongbox.position(content, keys)}: {'.'.join(keys)} does not fit"
         raise CallError(message, hint='write [service.profile], and under it lines such as name = "text"')
     return data
 
@@ -201,7 +200,7 @@ def _put(data: Any, service: str, name: str, block: Json) -> None:
 def _keep(service: str, name: str, secrets: Json) -> None:
     """Have the file of secrets hold these of a profile, and no others of it."""
     table = read(SECRETS)
-    if table.get(service, {}).get(name, {}) != secrets:
+    if secrets or table.get(service, {}).get(name):  # the same ones are written too: that shows that it can be done
         table.setdefault(service, {})[name] = secrets
         strongbox.write(SECRETS, _dumped(table))
 
@@ -286,6 +285,10 @@ class Kept:
         found = fields(self.service, self.name)
         _demand_same(self.service, self.name, found, self.hosts)
         return found
+
+    def rehearse(self) -> None:
+        """Write the secrets as they are. What can't be written is to be known before they are used up."""
+        renew(self.service, self.name, {}, self.hosts)
 
     def save(self, values: Json) -> Any:
         """Keep what a renewal brought; then tell whoever wants to know."""

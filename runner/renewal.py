@@ -36,6 +36,10 @@ class Account(Protocol):
         """The fields as they are kept now. Empty where they are not kept."""
         ...
 
+    def rehearse(self) -> None:
+        """Find out whether new fields could be kept. Raises CallError where they could not."""
+        ...
+
     def save(self, values: Json) -> Any:
         """Keep new fields, so that they survive whatever happens next."""
         ...
@@ -57,6 +61,9 @@ class Unkept:
         """Nothing: what the client has is what there is."""
         return {}
 
+    def rehearse(self) -> None:
+        """Nothing is kept here."""
+
     def save(self, values: Json) -> Any:
         """Tell the caller, whose function may be a coroutine's."""
         return self.saver(values) if self.saver else None
@@ -74,6 +81,19 @@ def saving(values: Json) -> Iterator[None]:
         message = f"the authorisation was renewed, and could not be kept: {said}"
         hint = "what is kept is used up: this client goes on with the new one, all others must sign in again"
         raise AuthError(message, kind="auth", rejected=True, hint=hint) from error
+
+
+@contextmanager
+def keepable(scheme: Scheme, method: Method) -> Iterator[None]:
+    """Turn what would keep new fields from being kept into an error, before what is kept is used up."""
+    try:
+        yield
+    except CallError as error:
+        message = f"the {scheme.title} has run out, and is not renewed, since the new one could not be kept"
+        hint = f"{error.hint or 'mend that'}; nothing is used up: call again then"
+        raise AuthError(
+            f"{message}: {error.message}", kind="auth", rejected=True, hint=hint, method=method.full_name
+        ) from None
 
 
 def renewed(scheme: Scheme) -> list[str]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import profiles, template
-from .errors import CallError, MissingCredentials, nearest
+from .errors import CallError, MissingCredentials, did_you_mean, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .spec import Scheme, Service
 
 Json = dict[str, Any]
 MOST_PORT = 65535
+_AROUND = " \t\r\n\N{NO-BREAK SPACE}'\"`<>()‹›«»‘’‚“”„"  # what stands around an address in letters and chats
 SOURCES = ("an argument", "the environment", "the profile", "the default")
 
 
@@ -76,8 +79,7 @@ def credentials(
     known = inputs(service)
     for name in given:
         if name not in known:
-            near = nearest(name, known)
-            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
+            hint = did_you_mean(nearest(name, known)) or f"it takes {', '.join(known)}"
             message = f"{service.name} has no credential called {name!r}"
             raise CallError(message, hint=hint)
     values: Json = {}
@@ -87,7 +89,8 @@ def credentials(
     kept = [(SOURCES[1], environment(service)), (SOURCES[2], profiles.fields(service.name, chosen))]
     pasted = ""
     for source, found in [(SOURCES[0], given), *([] if alone else kept)]:
-        fields = _split(service, found)
+        with _told_of(source, chosen):
+            fields = _split(service, found)
         own = hosts(service) & fields.keys() & values.keys()
         if any(_host(fields, name) != _host(values, name) for name in own):
             continue  # it was saved for another host, which its secrets must not leave
@@ -98,7 +101,9 @@ def credentials(
     for name, node in service.fields.items():
         if name not in values and "default" in node:
             values[name], sources[name] = node["default"], SOURCES[3]
-    return Credentials(_typed(service, values), sources, pasted, chosen if SOURCES[2] in sources.values() else "")
+    return Credentials(
+        _typed(service, values, sources, chosen), sources, pasted, chosen if SOURCES[2] in sources.values() else ""
+    )
 
 
 def origins(service: Service, given: Mapping[str, Any], found: Credentials) -> list[tuple[str, Any, str]]:
@@ -135,9 +140,23 @@ def _host_of(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """A pasted text without the blanks and quotes around it, its scheme in lower case."""
-    scheme, mark, rest = text.strip(" \t\r\n'\"<>‹›«»").rpartition("://")
+    """A pasted text without the blanks and quotes around it, and without letters that nobody sees; its scheme small."""
+    seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    scheme, mark, rest = seen.strip(_AROUND).rpartition("://")
     return f"{scheme.lower()}{mark}{rest}"
+
+
+@contextmanager
+def _told_of(source: str, profile: str) -> Iterator[None]:
+    """Say in an error where the text stands that does not fit, unless the caller has just written it."""
+    try:
+        yield
+    except CallError as error:
+        place = f"the profile {profile!r} in {profiles.path()}" if source == SOURCES[2] else source
+        if source != SOURCES[0]:
+            error.message = f"{place}: {error.message.removeprefix('--')}"
+            error.args = (error.message,)
+        raise
 
 
 def _host(fields: Json, name: str) -> str:
@@ -163,13 +182,19 @@ def _pasted(service: Service, name: str, pasted: str, templates: tuple[str, ...]
         if fields is not None and _hosts_are_hosts(service, fields):
             return fields
     form = " or ".join(dict.fromkeys(example(service, one) for one in (templates[0], templates[-1])))
-    shorter = f"{text.split('?')[0].rstrip('/').rpartition('/')[0]}/"
+    path = re.split(r"[?#]", text)[0].rstrip("/")
     whole = [one for one in templates if service.secrets() & set(template.names(one))]
-    if any(template.matched(one, shorter, service.kinds()) for one in whole):
+    heads = [template.matched(one, f"{part}/", service.kinds()) for one in whole for part in _heads(path)]
+    if any(found and _hosts_are_hosts(service, found) for found in heads):
         form += ", without what follows it here"
     secret_free = _without_path(text)
     message = f"--{name} {secret_free} is not an address that {service.title} has"
-    raise CallError(message, hint=f"it looks like {form}")
+    raise CallError(message, hint="\n  ".join(filter(None, [f"it looks like {form}", service.help])))
+
+
+def _heads(path: str) -> list[str]:
+    """An address and the same without its last part, which may be the name of a method."""
+    return [path, path.rpartition("/")[0]]
 
 
 def _without_path(text: str) -> str:
@@ -192,7 +217,7 @@ def _hosts_are_hosts(service: Service, fields: Mapping[str, str]) -> bool:
     return True
 
 
-def _typed(service: Service, values: Json) -> Json:
+def _typed(service: Service, values: Json, sources: Mapping[str, str], profile: str) -> Json:
     """Each field in its type; a text that does not fit is an error that names the field, never the value."""
     from .validation import fits
 
@@ -205,7 +230,8 @@ def _typed(service: Service, values: Json) -> Json:
             face = _without_path(value) if address and isinstance(value, str) else value
             shown = "this value" if node.get("writeOnly") else repr(face)
             message = f"{shown} does not fit the credential {name}"
-            raise CallError(message, hint=node.get("description", ""))
+            with _told_of(sources[name], profile):
+                raise CallError(message, hint=node.get("description", ""))
         result[name] = one
     return result
 
@@ -221,13 +247,19 @@ def takes(scheme: Scheme, allowed: list[str]) -> bool:
     return scheme.name in allowed if allowed else not scheme.apart
 
 
-def missing(service: Service, allowed: list[str], known: Mapping[str, Any], method: str) -> MissingCredentials:
-    """The error of a call that no way of authorising can sign: each way with what it still lacks."""
+def missing(
+    service: Service, allowed: list[str], known: Mapping[str, Any], method: str, profile: str = ""
+) -> MissingCredentials:
+    """The error of a call that no way of authorising can sign: each way with what it still lacks.
+
+    `profile` is the one that gave some of the fields.
+    """
     ways = [scheme for scheme in service.schemes if takes(scheme, allowed)]
     lacking = min(([name for name in way.needs if name not in known] for way in ways), key=len)
     pasted = [name for name, forms in service.accept.items() if not _used(service, forms, known)]
     name = next(iter([*pasted, *lacking]), "")
-    hints = [f"give --{name}, or set {variable(service.name, name)}, or `{name}` in a profile"]
+    hints = [] if service.guest else _of_profiles(service, profile)
+    hints += [f"give --{name}, or set {variable(service.name, name)}, or `{name}` in a profile"]
     hints += [f"{scheme.title}: {', '.join(scheme.needs)}" for scheme in ways]
     if service.guest:
         hints.append(f"{service.origin} replaces an installed service, so it is given no saved credentials")
@@ -241,3 +273,18 @@ def missing(service: Service, allowed: list[str], known: Mapping[str, Any], meth
     else:
         message = f"no credentials for {service.title}: {', '.join(lacking)} missing"
     return MissingCredentials(message, hint="\n  ".join(["", *hints]).strip(), method=method)
+
+
+def _of_profiles(service: Service, profile: str) -> list[str]:
+    """What is to be said of the profiles where credentials are missing: a slip in one, or that none was named."""
+    try:
+        saved = profiles.names(service.name)
+        strange = [name for name in profiles.fields(service.name, profile) if name not in inputs(service)]
+    except CallError as error:
+        return [str(error)]
+    if strange:
+        near = did_you_mean(nearest(strange[0], inputs(service)))
+        return ["; ".join(filter(None, [f"the profile {profile!r} has {strange[0]}, which is no credential", near]))]
+    if not saved or profile or profiles.default(service.name) in saved:
+        return []
+    return [f"{service.name} has {', '.join(saved)} among the profiles, and no default one: give --profile {saved[0]}"]

@@ -19,6 +19,7 @@ READ = 2.0  # seconds to wait for others that are reading
 MODES = os.name == "posix"  # elsewhere a file has no mode that says who may read it
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PLACE = re.compile(r" \((?:at line (\d+), column (\d+)|at end of document)\)$")
+_KEY = re.compile(r"(?P<blank>[ \t]*)(?:\[(?P<head>[^\[\]]+)\]|(?P<key>[^=\[\]#]+)=)")
 _MOVE = "set DECLAREST_CONFIG_DIR to a folder that can be written"
 
 
@@ -36,12 +37,30 @@ def text(name: str) -> str:
     try:
         if MODES and os.stat(place).st_mode & OTHERS:
             raise CallError(f"{place} can be read by others", hint=f"chmod 600 {place}")
-        with open(place, encoding="utf-8-sig") as file:
-            return file.read()
+        _demand_own(folder("config"))
+        with open(place, "rb") as file:
+            return _decoded(file.read(), place)
     except FileNotFoundError:
         return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise CallError(f"can't read {place}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        hint = f"it must be yours: see ls -l {place}" if isinstance(error, PermissionError) else ""
+        raise CallError(f"can't read {place}: {error.strerror}", hint=hint) from None
+
+
+def _decoded(content: bytes, place: str) -> str:
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode(errors="replace").split("\n")
+        message = f"{place}:{len(before)}:{len(before[-1]) + 1} is no text in UTF-8"
+        raise CallError(message, hint="save it in that encoding") from None
+
+
+def _demand_own(place: str) -> None:
+    """Refuse a folder in which others could put files of theirs in the place of ours."""
+    mode = os.stat(place).st_mode
+    if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise CallError(f"others can write in {place}", hint=f"chmod 700 {place}")
 
 
 def parsed(content: str, place: str) -> Json:
@@ -68,6 +87,33 @@ def _misfit(content: str, place: str, said: str) -> CallError:
         return CallError(f"{where}: one name stands twice", hint="rename one of the two, or remove it")
     hint = "each profile stands under a line [service.name] of its own"
     return CallError(f"{where} is no TOML: {what}", hint=hint)
+
+
+def position(content: str, keys: list[str]) -> str:
+    """The line and the column of a key in a text of TOML, as `:line:column`; nothing where it is not found."""
+    head: list[str] = []
+    for number, line in enumerate(content.split("\n"), 1):
+        found = _KEY.match(line)
+        if not found:
+            continue
+        names = _names(found["head"] or found["key"])
+        head, whole = (names, names) if found["head"] else (head, [*head, *names])
+        if whole[: len(keys)] == keys or (found["key"] and keys[: len(whole)] == whole):
+            return f":{number}:{found.end('blank') + 1}"
+    return ""
+
+
+def _names(text: str) -> list[str]:
+    """The parts of a key such as `a."b.c"`; none where it is no key."""
+    try:
+        data: Any = parsed(f"{text} = 0", "")
+    except CallError:
+        return [""]
+    found = []
+    while isinstance(data, dict):
+        name, data = next(iter(data.items()))
+        found.append(name)
+    return found
 
 
 @contextmanager
@@ -119,8 +165,8 @@ def make_folder() -> None:
             return
         if all(_ours(name) for name in os.listdir(place)):
             os.chmod(place, stat.S_IRWXU)
-        elif mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise CallError(f"others can write in {place}", hint=f"chmod 700 {place}")
+        else:
+            _demand_own(place)
     except OSError as error:
         raise CallError(f"can't make the folder {place}: {error.strerror}", hint=_MOVE) from None
 

@@ -78,8 +78,22 @@ def chosen(service: Service, words: Words) -> tuple[Way, Json]:
 
 def _complete(service: Service, found: settings.Credentials) -> Way | None:
     """The way whose fields are all known, that which most was said of on the line; a page only where it must be."""
-    whole = [way for way in ways(service) if set(way.needs) <= set(found.values) and _said(way, found)]
+    every = [way for way in ways(service) if set(way.needs) <= set(found.values) and _said(way, found)]
+    whole = [way for way in every if not _needless(way, every, found)]
     return max(whole, key=lambda way: (_said(way, found, settings.SOURCES[:1]), not way.paged), default=None)
+
+
+def _needless(way: Way, every: list[Way], found: settings.Credentials) -> bool:
+    """Whether a page would yield what was given already, from no farther than what the page itself needs."""
+    if not way.paged or Way(way.scheme) not in every:
+        return False
+    given, asked = {*way.scheme.needs} - {*way.needs}, {*way.needs} - {*way.scheme.needs}
+    return _farthest(given, found) <= _farthest(asked, found)
+
+
+def _farthest(names: set[str], found: settings.Credentials) -> int:
+    """The place in the order of sources of the field that stands farthest from the line."""
+    return max((settings.SOURCES.index(found.sources[name]) for name in names), default=0)
 
 
 def _said(way: Way, found: settings.Credentials, sources: tuple[str, ...] = settings.SOURCES[:2]) -> int:

@@ -556,7 +556,7 @@ def test_an_address_that_the_service_does_not_have_is_shown_without_its_secret(u
     assert (said.code, said.out) == (2, "")
     assert "is not an address that Bitrix24 has; it looks like https://PORTAL/rest/USER_ID/CODE/ or PORTAL" in said.err
     assert "/x/CODE" not in said.err
-    assert "/rest/1" not in said.err
+    assert "/rest/1/CODE" not in said.err
 
 
 def test_stopping_a_write_says_that_it_may_have_been_carried_out(

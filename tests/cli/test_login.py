@@ -290,6 +290,19 @@ def test_a_page_lets_in_and_what_it_yields_is_exchanged_and_kept(line: Run, site
     assert (row["kind"], row["expires"][:4], "hush" in str(row)) == ("token", "2033", False)
 
 
+def test_a_token_that_is_given_with_what_renews_it_needs_no_page(
+    line: Run, site: Any, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.say(ME, RIGHTS)
+    words = ["--server", host, "--app", "a-1", "--app-key", "hush-key", "--spare", "hush-spare"]
+    said = line("login", "vault", *words, "--token", "hush-token")
+    assert (said.code, said.err) == (0, "")
+    assert kept() == {"server": host, "app": "a-1", "app_key": "hush-key", "spare": "hush-spare", "token": "hush-token"}
+    monkeypatch.setenv("DECLAREST_VAULT_TOKEN", "hush-other")  # what stands nearer says that a page is meant
+    monkeypatch.setattr(signin.Listener.wait, "__defaults__", (0.01,))
+    assert line("login", "vault", "new", *words).err.startswith("Let it in on this page")
+
+
 def test_who_has_signed_in_once_says_nothing_twice(line: Run, site: Any, host: str, page: Any) -> None:
     page(lambda back, mark: [f"{back}?word=w&mark={mark}"])
     site.say(TOKENS)

@@ -128,7 +128,8 @@ def test_a_profile_that_is_broken_fails_by_itself(house: House, line: Line) -> N
     for more in ((), ("--dry-run",)):
         said = line("notes", "note.add", "title=x", "--all-profiles", *more)
         assert (said.code, list(said.data)[:3]) == (7, ["anna", "bob", "carl"])
-        assert "dora: error: 1 does not fit the credential server" in said.err
+        told = f"dora: error: the profile 'dora' in {profiles.path()}: 1 does not fit the credential server"
+        assert told in said.err
         assert "emil: error: no credentials for Notes: token missing" in said.err
     said = line("notes", "note.add", "title=x", "--profile", "dora,", "--output=ndjson")
     assert (said.code, said.out, "does not fit the credential server" in said.err) == (2, "", True)

@@ -89,7 +89,7 @@ def fault(call: Any) -> str:
 def write(box: Path, text: str, name: str = "profiles.toml") -> Path:
     box.mkdir(mode=0o700, exist_ok=True)
     path = box / name
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode(errors="surrogateescape"))
     path.chmod(0o600)
     return path
 
@@ -373,6 +373,14 @@ def test_a_keyring_without_a_backend_is_none() -> None:
         ("[toys.x]\ncode = hush\n", ":2:8 is no TOML: "),
         ("[toys.x]\n[toys.x] # hush\n", ":2:8: [toys.x] stands twice; rename one of the two, or remove it"),
         ("[toys.x]\na = 'hush'\na = 'hush'\n", "one name stands twice"),
+        ("# hush\n\n  code = 'hush'\n", ":3:3: code does not fit; write [service.profile]"),
+        ("[toys]\nx.a = 'b'\ncode = 'hush'\n", ":3:1: toys.code does not fit"),
+        ("[toys.x]\na = 'b'\n[toys.y]\na = ['hush']\n", ":4:1: toys.y.a does not fit"),
+        ("toys = {x = {a = ['hush']}}\n", ":1:1: toys.x.a does not fit"),
+        ("[toys.'x y']\na = 1\n[toys.z.deep]\na = 'hush'\n", ":3:1: toys.z.deep does not fit"),
+        ("[[toys]]\na = 'hush'\n", "profiles.toml: toys does not fit"),
+        ('[toys.x]\nb = """\n[x\nz z =\n"""\na = ["hush"]\n', ":6:1: toys.x.a does not fit"),
+        ("[toys.x]\r\ncode = 'hush\udcff'\n", ":2:13 is no text in UTF-8; save it in that encoding"),
     ],
 )
 def test_a_file_with_an_error_is_told_with_its_place(text: str, told: str, box: Path) -> None:
@@ -400,6 +408,28 @@ def test_a_folder_that_others_share_is_not_touched(box: Path) -> None:
     assert box.stat().st_mode & 0o777 == 0o755
     box.chmod(0o777)
     assert fault(lambda: save("three")) == f"others can write in {box}; chmod 700 {box}"
+
+
+def test_a_folder_that_others_can_write_in_is_not_read(box: Path) -> None:
+    save()
+    for mode in (0o770, 0o702, 0o1777):
+        box.chmod(mode)
+        assert fault(lambda: profiles.fields("toys", "main")) == f"others can write in {box}; chmod 700 {box}"
+    box.chmod(0o755)
+    assert profiles.fields("toys", "main") == A
+
+
+def test_a_file_of_somebody_else_is_told(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save()
+
+    def opens(path: str, *_: Any) -> Any:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("builtins.open", opens)
+    path = box / "profiles.toml"
+    assert fault(lambda: profiles.names("toys")) == (
+        f"can't read {path}: Permission denied; it must be yours: see ls -l {path}"
+    )
 
 
 def test_on_systems_without_modes_the_folder_is_taken(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:

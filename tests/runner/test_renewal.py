@@ -191,7 +191,7 @@ def test_a_folder_that_can_not_be_written_uses_nothing_up(
     (home / "file").write_text("")
     monkeypatch.setenv("DECLAREST_CONFIG_DIR", str(home / "file" / "below"))
     wire.say(OLD)
-    with pytest.raises(CallError, match="can't make the folder"):
+    with pytest.raises(CallError, match=r"can't read .*Not a directory"):
         client.call("visit.add")
     assert len(wire.sent) == 1
 
@@ -244,6 +244,72 @@ def test_one_who_can_not_keep_it_is_told_what_that_means(library: Callable[..., 
     assert (caught.value.exit_code, caught.value.rejected) == (3, True)
     assert client.call("visit.add").value == 7
     assert badges(wire)[-1] == "badge-2"
+
+
+def test_what_could_not_be_kept_is_not_asked_for(
+    library: Callable[..., Client], wire: Wire, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept()
+    shelf, link = home / "shelf", Path(profiles.path(profiles.SECRETS))
+    shelf.mkdir()
+    link.rename(shelf / link.name)  # the secrets stand elsewhere, where nobody may write
+    link.symlink_to(shelf / link.name)
+    client, real = library(profile="work", limits="memory"), os.open
+
+    def opens(path: Any, flags: int, *more: Any) -> int:
+        """As the system does it for whoever is not its master."""
+        if flags & os.O_CREAT and os.path.dirname(path) == os.path.realpath(shelf):
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *more)
+
+    wire.say(OLD, OLD, NEW, FINE)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", opens)
+        with pytest.raises(AuthError) as caught:
+            client.call("visit.add")
+    assert str(caught.value) == (
+        "the badge of a club has run out, and is not renewed, since the new one could not be kept: "
+        f"can't write {shelf / link.name}: Permission denied; set DECLAREST_CONFIG_DIR to a folder that can be "
+        "written; nothing is used up: call again then"
+    )
+    assert (badges(wire), caught.value.method, caught.value.rejected) == (["badge-1"], "visit.add", True)
+    assert client.call("visit.add").value == 7
+    assert profiles.fields("library", "work")["badge"] == "badge-2"
+
+
+def test_a_lock_that_can_not_be_had_is_no_reason_to_lose_it(
+    library: Callable[..., Client], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept()
+    client = library(profile="work", limits="memory")
+    read_only = CallError("can't write in here", hint="write elsewhere")
+
+    def lock(_: profiles.Kept) -> None:
+        raise read_only
+
+    monkeypatch.setattr(profiles.Kept, "lock", lock)
+    wire.say(OLD, OLD, FINE)
+    with pytest.raises(AuthError, match="could not be kept: can't write in here; write elsewhere; nothing is used up"):
+        client.call("visit.add")
+    profiles.renew("library", "work", {"badge": "badge-2"})  # by another program, that may
+    assert client.call("visit.add").value == 7
+    assert badges(wire) == ["badge-1", "badge-1", "badge-2"]
+
+
+def test_one_who_had_to_wait_for_the_lock_looks_again(
+    library: Callable[..., Client], wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept()
+    client, lock = library(profile="work", limits="memory"), profiles.Kept.lock
+
+    def later(account: profiles.Kept) -> Any:
+        profiles.renew("library", "work", {"badge": "badge-2"})  # by another program, that had it
+        return lock(account)
+
+    monkeypatch.setattr(profiles.Kept, "lock", later)
+    wire.say(OLD, FINE)
+    assert client.call("visit.add").value == 7
+    assert badges(wire) == ["badge-1", "badge-2"]
 
 
 @pytest.mark.parametrize("is_async", [True, False])
@@ -623,7 +689,10 @@ def test_a_hundred_calls_in_four_processes_renew_once(served: Served) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 @pytest.mark.parametrize(
     ("where", "when"),
-    [("Kept.save", "True"), ("os.replace", "str(words[1]).endswith('secrets.toml')")],
+    [
+        ("Kept.save", "True"),
+        ("os.replace", "words[1].endswith('secrets.toml') and 'sandbox-token' not in open(words[1]).read()"),
+    ],
     ids=["kept and not yet used", "in the middle of keeping"],
 )
 def test_a_process_that_is_killed_in_between_does_not_lose_the_account(where: str, when: str, served: Served) -> None:

@@ -68,7 +68,7 @@ key = "k"
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of profiles, which only its owner can read."""
     folder = tmp_path / "settings"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     monkeypatch.setenv("DECLAREST_CONFIG_DIR", str(folder))
     path = folder / "profiles.toml"
     path.write_text(PROFILES, encoding="utf-8")
@@ -140,6 +140,11 @@ HOOK = {"scheme": "https", "host": "a.example", "user": 1, "code": "abc"}
         ("http://a.example", {"scheme": "http", "host": "a.example"}),
         ("a.example", {"scheme": "https", "host": "a.example"}),
         ("localhost:8080", {"scheme": "https", "host": "localhost:8080"}),
+        ("`https://a.example/hook/1/abc/`", HOOK),
+        ("\N{LEFT DOUBLE QUOTATION MARK}https://a.example/hook/1/abc/\N{RIGHT DOUBLE QUOTATION MARK}", HOOK),
+        ("(https://a.example/hook/1/abc/)", HOOK),
+        ("\N{NO-BREAK SPACE}https://a.example/hook/1/abc/", HOOK),
+        ("\ufeffhttps://a.example/hook/1/a\N{ZERO WIDTH SPACE}bc\N{RIGHT-TO-LEFT MARK}/", HOOK),
     ],
 )
 def test_a_pasted_address_is_split_into_its_fields(text: str, found: dict[str, object]) -> None:
@@ -175,8 +180,42 @@ def test_a_field_given_by_itself_wins_over_the_pasted_one() -> None:
 def test_a_bad_address_is_told_without_what_may_be_a_secret(text: str, shown: str) -> None:
     message = fault({"url": text})
     form = "https://HOST/hook/USER/CODE/ or HOST"
-    assert message == f"--url {shown} is not an address that Toy Box has; it looks like {form}"
+    assert message == f"--url {shown} is not an address that Toy Box has; it looks like {form}\n  Look under the box"
     assert "hush" not in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["items.list.json", "items.list", "?a=1", "#a", "/", "items.list?hook=1/x", "items.list?to=https://b.example"],
+)
+def test_what_follows_an_address_is_told(text: str) -> None:
+    assert fault({"url": f"https://a.example/hook/1/hush/{text}"}).endswith(
+        "or HOST, without what follows it here\n  Look under the box"
+    )
+    assert "what follows it here" not in fault({"url": f"htps://a.example/hook/1/hush/{text}"})
+
+
+def test_where_a_value_stands_that_does_not_fit_is_told(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text('[toy-box.main]\nhost = 5\n[toy-box.spare]\nurl = "https://a.example/hok/1/hush/"\n')
+    place = f"the profile '{{}}' in {config}: "
+    assert fault({}, "main").startswith(f"{place.format('main')}5 does not fit the credential host")
+    assert fault({}, "spare").startswith(f"{place.format('spare')}url https://a.example/… is not an address")
+    monkeypatch.setenv("DECLAREST_TOY_BOX_URL", "https://b.example/hok/1/hush/")
+    assert fault({}).startswith("the environment: url https://b.example/… is not an address that Toy Box has")
+
+
+def test_profiles_are_told_of_where_credentials_are_missing(config: Path) -> None:
+    def lacks(profile: str = "") -> str:
+        return settings.missing(TOYS, [], {}, "items.list", profile).hint
+
+    config.write_text('[toy-box.main]\nhst = "a.example"\n[toy-box.spare]\ncode = "hush"\n')
+    assert lacks().startswith("toy-box has main, spare among the profiles, and no default one: give --profile main\n")
+    assert lacks("main").startswith("the profile 'main' has hst, which is no credential; did you mean host?\n")
+    assert lacks("spare").startswith("give --")
+    config.write_text('[toy-box]\ndefault = "main"\n[toy-box.main]\nhost = "a.example"\n')
+    assert lacks().startswith("give --")
+    config.write_text("[toy-box")
+    assert lacks().startswith(f"{config}:1:9 is no TOML")
 
 
 def test_an_unknown_credential_is_told_with_the_nearest() -> None:
@@ -266,7 +305,7 @@ def test_on_systems_without_modes_the_file_is_taken(config: Path, monkeypatch: p
     ("content", "message"),
     [
         (b'[toy-box\ncode = "hush"', "is no TOML: "),
-        (b"\xff", "can't read "),
+        (b"\xff", "is no text in UTF-8"),
         (b"x = 1", "x does not fit; write [service.profile]"),
         (b"[toy-box]\ndefault = 5", "toy-box.default does not fit"),
         (b'[toy-box.main]\ncode = ["hush"]', "toy-box.main.code does not fit"),
