@@ -172,9 +172,10 @@ def memory(folder: Path, *, short: bool) -> Iterator[Figure]:
     """The most memory of a process that streams many rows, over one that streams few."""
     many, few, found = 100_000 if short else 1_000_000, 10_000, []
     with Portal() as portal:
+        methods = lifted(folder, rate=20_000)
         for number in (few, few, many):  # the first compiles the methods, which takes memory too
             portal.reset(rows=number)
-            process = started("work.py", "stream", portal.webhook(), number, DECLAREST_METHODS=lifted(folder))
+            process = started("work.py", "stream", portal.webhook(), number, DECLAREST_METHODS=methods)
             found.append((ended(process), portal.counts()))
     said, sound = result(*found[-1], many)
     peaks = [one.get("peak", 0.0) for one, _ in found[1:]]
