@@ -126,7 +126,7 @@ def replay(webhook: str, _: int) -> Json:
 def main() -> None:
     """Do what the words say."""
     what, webhook, number = sys.argv[1:4]
-    works = {"rows": rows, "stream": stream, "writes": writes, "share": share, "replay": replay}
+    works = {"rows": rows, "stream": stream, "parquet": parquet, "writes": writes, "share": share, "replay": replay}
     print(json.dumps(works[what](webhook, int(number))))
 
 
