@@ -186,7 +186,8 @@ def test_processes_that_are_killed_take_no_more_than_the_places_they_had(path: s
         assert process.stdout
         found += [float(process.stdout.readline()) for _ in range(5 + 7 * number)]
         process.kill()
-        found += [float(line) for line in process.communicate()[0].splitlines(keepends=True) if line.endswith("\n")]
+        found += [float(line) for line in process.stdout if line.endswith("\n")]
+        process.communicate()
     (last,) = outputs([run(TAKING, path, "40")])
     within([*found, *map(float, last.split())])
 
