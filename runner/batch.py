@@ -12,7 +12,7 @@ from .errors import NotReached, RunnerError, ServiceError, SpecError, TransportE
 from .response import Reply, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .request import Request
     from .spec import Batch, Method
@@ -22,19 +22,22 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One call of a batch: its key, its method, the name as it was spelt, its checked values."""
+    """One call of a batch: its key, its method, the name as it was spelt, its checked values.
+
+    `made` gives the request that it would be by itself, which only some batches need.
+    """
 
     key: str
     method: Method
     called: str
     values: Mapping[str, Any] = field(repr=False)
-    request: Request
+    made: Callable[[], Request] = field(repr=False)
 
     @property
     def shown(self) -> Command:
         """The same with every secret masked."""
         values = requests.hidden(self.method, self.values)
-        return Command(self.key, self.method, self.called, values, self.request.shown)
+        return Command(self.key, self.method, self.called, values, lambda: self.made().shown)
 
 
 def fold(batch: Batch, commands: Sequence[Command], *, halt: bool) -> Json:
@@ -58,7 +61,7 @@ def _written(batch: Batch, command: Command) -> Any:
         if param is None or param.place not in {"path", "query"}:
             rest[wire] = value
     pairs = [pair for name, value in params.items() for pair in encoding.pairs(name, value, method.sending.nested)]
-    address = urlsplit(command.request.url)
+    address = urlsplit(command.made().url if by_address else "")
     fields = {
         "method": command.called,
         "query": encoding.urlencoded(pairs),

@@ -27,13 +27,16 @@ FOREVER = 1e300  # seconds; any number travels to any store, infinity does not
 
 
 def take(  # noqa: PLR0913 - the numbers of a bucket
-    state: State | None, now: float, step: float, burst: float, slack: float, most: float
+    state: State | None, now: float, step: float, burst: float, slack: float, most: float, places: float = 1.0
 ) -> tuple[State | None, float]:
     """Take a place in a bucket that leaks a drop each `step` seconds; the answer is the seconds until it may fall.
 
-    Where that would be more than `most`, no place is taken.
+    Where that would be more than `most`, no place is taken. Several `places` are taken at once where they leave half
+    of the bucket free; then the answer is their number, below zero.
     """
     since, count, seen = _bucket(state, now, step, slack)
+    if places > 1 and count + places - max(0.0, now - since - slack) / step <= burst / 2:
+        return (since, count + places, seen), -places
     over = count + 1 - burst
     pause = max(0.0, since + slack + over * step - now) if over > 0 else 0.0
     if pause > most:
@@ -150,4 +153,5 @@ OPERATIONS: dict[str, Operation] = {
     one.__name__: one for one in (take, fill, free, opened, delay, spend, hold, block, due, pace)
 }
 MAKING = frozenset({"take", "fill", "spend", "block"})  # the others find nothing where nothing is kept
+CLOSING = frozenset({"fill", "spend", "block"})  # what was taken in advance may be too much after these
 READING = frozenset({"free", "opened", "due", "pace"})

@@ -204,7 +204,7 @@ def _admitted(call: Call, session: Session, end: float) -> Generator[Wait, Any, 
     """Wait for the limits: first for the cost of the call, then for its place; no longer than the call may."""
     book, method, who = session.book, call.method, session.credentials.values
     now = session.clock()
-    straight = None if call.inside else book.enter(method, who, now, most=max(0.0, end - now))
+    straight = book.enter(method, who, now, inside=call.inside, most=max(0.0, end - now))
     if straight is not None:
         yield from _pause(straight, end, session, call)
         return

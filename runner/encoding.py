@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from os import PathLike, fspath
 from os.path import basename
 from types import NoneType
@@ -23,6 +25,7 @@ MOST_DEEP = 100
 _WORDS = {True: "true", False: "false", None: ""}
 _PHP = {True: "1", False: "0", None: ""}
 _SCALAR = (str, int, float, NoneType)
+_PLAIN = re.compile(r"[\w.~-]*", re.ASCII)  # what an address takes as it is
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -173,7 +176,16 @@ def _brackets(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 def urlencoded(items: Iterable[tuple[str, str]]) -> str:
     """Pairs as a query or a form. Brackets in names stay readable, and so do references in values."""
-    return "&".join(f"{quote(name, safe='[]*')}={quote(value, safe='*$[]')}" for name, value in items)
+    return "&".join([f"{_name(name)}={_value(value)}" for name, value in items])
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> str:
+    return quote(name, safe="[]*")
+
+
+def _value(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="*$[]")
 
 
 def multipart(parts: Iterable[tuple[str, Any]]) -> tuple[str, bytes]:

@@ -126,7 +126,7 @@ class Intake:
             plan = self.planner.plan(self.method.full_name, record.values, {})
             values = _as_text(plan.call.values)
             if self._narrow and not record.problems:
-                packing.command("row", plan.call, self.session)
+                packing.command("row", plan.call, self.session).made()
         except InvalidArguments as error:
             told = {problem.path for problem in record.problems}
             more = [one for one in error.problems if one.level == "error" and one.path not in told]

@@ -81,15 +81,24 @@ class Book:
             last = self.keys[mark] = (limit, credentials, key)
         return last[2]
 
-    def enter(self, method: Method, credentials: Credentials, now: float, *, most: float = FOREVER) -> float | None:
+    def enter(
+        self,
+        method: Method,
+        credentials: Credentials,
+        now: float,
+        *,
+        inside: Iterable[Method] = (),
+        most: float = FOREVER,
+    ) -> float | None:
         """`hold` and `wait` in one turn of the ledger, as long as no cost window of the method is known.
 
-        None where one is, or may be; then nothing is taken.
+        None where one is, or may be, and where several methods are `inside`; then nothing is taken.
         """
         costs = [limit for limit in method.service.limits if limit.cost]
-        if len(costs) > 1 or not any(limit.rate for limit in method.service.limits):
+        names = {other.name for other in inside} or {method.name}
+        if max(len(costs), len(names)) > 1 or not any(limit.rate for limit in method.service.limits):
             return None
-        unless = self._key(costs[0], method, credentials) if costs and self.kept else b""
+        unless = self._key(costs[0], method, credentials, *names) if costs and self.kept else b""
         return self._taken(method, credentials, now, most, unless)
 
     def _taken(

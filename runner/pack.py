@@ -35,8 +35,11 @@ Heard = Callable[["Sequence[int]", "Sequence[Outcome]"], None]
 
 def command(key: str, call: Call, session: Session) -> Command:
     """A call as one of a batch. What its way of authorising adds stays with the whole."""
-    scheme = replace(auth.choose(call.method, session.credentials), send={})
-    return Command(key, call.method, call.called, call.values, prepare(call, session, scheme))
+
+    def made() -> Request:
+        return prepare(call, session, replace(auth.choose(call.method, session.credentials), send={}))
+
+    return Command(key, call.method, call.called, call.values, made)
 
 
 @dataclass(slots=True)

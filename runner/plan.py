@@ -201,6 +201,7 @@ class Planner:
             plan = self.plan(name, params, {}, loose=how.reference if how else "")
             alone = how is None or method.document.get("batch") is False or has_file(plan.call.values)
             command = packing.command(str(key), plan.call, self.session)
+            command.made()  # what can't be sent is refused before anything is
             if command.key in keys:
                 raise CallError(f"two calls of the batch are called {command.key!r}")
             keys.add(command.key)

@@ -76,8 +76,11 @@ local function window(long)
 end
 
 local does = {{}}
-function does.take(step, burst, slack, most)
+function does.take(step, burst, slack, most, places)
   local since, count, seen = bucket(step, slack)
+  if places and places > 1 and count + places - max(0, now - since - slack) / step <= burst / 2 then
+    return {{since, count + places, seen}}, -places
+  end
   local over, pause = count + 1 - burst, 0
   if over > 0 then pause = max(0, since + slack + over * step - now) end
   if pause > most then return s, pause end

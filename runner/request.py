@@ -17,7 +17,7 @@ from . import encoding, template
 from .encoding import File
 from .errors import CallError, ServiceError, SpecError
 from .node import concealed as concealed_in
-from .node import veiled
+from .node import nodes, veiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -124,10 +124,21 @@ def hidden(method: Method, values: Mapping[str, Any]) -> Json:
 
 def concealed(method: Method, values: Mapping[str, Any]) -> list[str]:
     """The secrets among the values of a call, as text."""
+    if not _has_secrets(method):
+        return []
     defs = method.schema.get("$defs", {})
     params = {name: method.param(method.canonical(name)) for name in values}
     found = (concealed_in(values[name], param.schema, defs) for name, param in params.items() if param)
     return [one for texts in found for one in texts]
+
+
+def _has_secrets(method: Method) -> bool:
+    """Whether a value of a call may hold a secret at all."""
+    if "secrets" not in method.memo:
+        params = [*method.params.values(), *(param for _, param in method.patterns)]
+        given = [*(param.schema for param in params), *method.schema.get("$defs", {}).values()]
+        method.memo["secrets"] = any("writeOnly" in part for node in given for part in nodes(node))
+    return bool(method.memo["secrets"])
 
 
 def worn(made: Request) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import ssl
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
@@ -58,7 +59,7 @@ class Target:
 
     def options(self, shared: Pool[Any], ca_bundle: str | None = None) -> dict[str, Any]:
         """What a connection is made with. An address without TLS has nothing to verify, so nothing is loaded for it."""
-        verify = _trusted(shared, ca_bundle) if self.kind == "https" else False
+        verify = _trusted(shared, ca_bundle) if self.kind == "https" else _nobody()
         options = {"verify": verify, "trust_env": self.kind != "local", "limits": _LIMITS}
         return options | ({"cookies": _no_cookies()} if self.has_proxy() else {})
 
@@ -76,6 +77,12 @@ def _trusted(shared: Pool[Any], ca_bundle: str | None) -> ssl.SSLContext:
         if shared.trusted is None:
             shared.trusted = trusted(ca_bundle)
         return shared.trusted
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> ssl.SSLContext:
+    """No certificates at all. The library makes a context for each connection that has none, which takes time."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def trusted(ca_bundle: str | None = None) -> ssl.SSLContext:

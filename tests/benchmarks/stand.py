@@ -65,14 +65,14 @@ def surroundings() -> Iterator[Path]:
         yield folder
 
 
-def lifted(folder: Path, burst: int = 50) -> str:
-    """A folder of methods in which the portal's rate is ten thousand times the real one: the bookkeeping stays."""
-    path = folder / f"lifted-{burst}" / "bitrix24" / SERVICE.name
+def lifted(folder: Path, *, rate: int = 2, burst: int = 50) -> str:
+    """A folder of methods in which the portal's bucket holds or leaks more than the real one: the bookkeeping stays."""
+    path = folder / f"lifted-{rate}-{burst}" / "bitrix24" / SERVICE.name
     text, real = SERVICE.read_text(encoding="utf-8"), "rate: 2/s, burst: 50,"
     if real not in text:
         raise SystemExit(f"{SERVICE} declares its rate in another way than is known here")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.replace(real, f"rate: 20000/s, burst: {burst},"), encoding="utf-8")
+    path.write_text(text.replace(real, f"rate: {rate}/s, burst: {burst},"), encoding="utf-8")
     return str(path.parents[1])
 
 

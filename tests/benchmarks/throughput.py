@@ -18,6 +18,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import calls
@@ -169,17 +170,20 @@ def processes(folder: Path, *, short: bool) -> Iterator[Figure]:
 
 
 def memory(folder: Path, *, short: bool) -> Iterator[Figure]:
-    """The most memory of a process that streams many rows, over one that streams few."""
-    many, few, found = 100_000 if short else 1_000_000, 10_000, []
-    with Portal() as portal:
-        for number in (few, few, many):  # the first compiles the methods, which takes memory too
-            portal.reset(rows=number)
-            process = started("work.py", "stream", portal.webhook(), number, DECLAREST_METHODS=lifted(folder))
-            found.append((ended(process), portal.counts()))
-    said, sound = result(*found[-1], many)
-    peaks = [one.get("peak", 0.0) for one, _ in found[1:]]
-    ratio = peaks[1] / peaks[0] if all(peaks) else 0.0
-    yield Figure(f"{many:,} rows: peak memory", ratio, f"{few:,} rows, {peaks[0]:.0f} MiB", 1.1, said, sound)
+    """The most memory of a process that streams many rows, over one that streams few; and of one that exports them."""
+    many, few, methods = 100_000 if short else 1_000_000, 10_000, lifted(folder, rate=20_000)
+    for work in ("stream", *(["parquet"] if find_spec("pyarrow") else [])):
+        found = []
+        with Portal() as portal:
+            for number in (few, few, many):  # the first compiles the methods, which takes memory too
+                portal.reset(rows=number)
+                process = started("work.py", work, portal.webhook(), number, DECLAREST_METHODS=methods)
+                found.append((ended(process), portal.counts()))
+        said, sound = result(*found[-1], many)
+        peaks = [one.get("peak", 0.0) for one, _ in found[1:]]
+        ratio = peaks[1] / peaks[0] if all(peaks) else 0.0
+        name = "peak memory" if work == "stream" else "peak memory of an export to Parquet"
+        yield Figure(f"{many:,} rows: {name}", ratio, f"{few:,} rows, {peaks[0]:.0f} MiB", 1.1, said, sound)
 
 
 PARTS: dict[str, Callable[..., Iterator[Figure]]] = {

@@ -1,6 +1,6 @@
 """One piece of work against a portal in a fresh process, warm: a call was made before the time is taken.
 
-    python tests/benchmarks/work.py rows|writes|share|stream|replay WEBHOOK COUNT
+    python tests/benchmarks/work.py rows|writes|share|stream|parquet|replay WEBHOOK COUNT
 
 `stand.started` starts it. It prints one line of JSON. The portal's bucket is empty when the work begins.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -56,7 +57,23 @@ def rows(webhook: str, _: int) -> Json:
 
 def stream(webhook: str, _: int) -> Json:
     """The same, and the most memory that the process held, in MiB."""
-    return {**rows(webhook, 0), "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {**rows(webhook, 0), "peak": peak()}
+
+
+def parquet(webhook: str, _: int) -> Json:
+    """The same with the rows in a file."""
+    from runner.export import Export
+
+    with warm(webhook) as client, tempfile.TemporaryDirectory() as folder:
+        since = time.perf_counter()
+        number = Export("parquet", f"{folder}/rows.parquet").save(client.iterate(LIST))
+        seconds = time.perf_counter() - since
+    return {"seconds": seconds, "rows": number, "peak": peak()}
+
+
+def peak() -> float:
+    """The most memory that the process held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def writes(webhook: str, number: int) -> Json:
@@ -109,7 +126,7 @@ def replay(webhook: str, _: int) -> Json:
 def main() -> None:
     """Do what the words say."""
     what, webhook, number = sys.argv[1:4]
-    works = {"rows": rows, "stream": stream, "writes": writes, "share": share, "replay": replay}
+    works = {"rows": rows, "stream": stream, "parquet": parquet, "writes": writes, "share": share, "replay": replay}
     print(json.dumps(works[what](webhook, int(number))))
 
 

@@ -29,7 +29,7 @@ def how(catalog: Catalog) -> Batch:
 
 
 def command(method: Method, key: str = "one", **values: Any) -> Command:
-    return Command(key, method, method.name, values, REQUEST)
+    return Command(key, method, method.name, values, lambda: REQUEST)
 
 
 def listed(**words: Any) -> Batch:

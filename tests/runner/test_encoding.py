@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from hypothesis import given, settings
@@ -129,6 +129,12 @@ def test_values_become_pairs_in_four_styles(nested: str, value: Any, found: list
 def test_brackets_references_and_stars_stay_readable_in_a_query() -> None:
     items = [("filter[>ID]", "$result[me][ID]"), ("a b", "x&y=z/é"), ("n*", "*")]
     assert encoding.urlencoded(items) == "filter[%3EID]=$result[me][ID]&a%20b=x%26y%3Dz%2F%C3%A9&n*=*"
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.text(), st.one_of(st.text(), st.text("aZ09_.~-")))
+def test_what_needs_no_escape_has_none(name: str, text: str) -> None:
+    assert encoding.urlencoded([(name, text)]) == f"{quote(name, safe='[]*')}={quote(text, safe='*$[]')}"
 
 
 @settings(max_examples=100, deadline=None, database=None)

@@ -11,7 +11,7 @@ import zipfile
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -412,12 +412,37 @@ def test_parquet_is_written_group_by_group(tmp_path: Path, monkeypatch: pytest.M
     needs("parquet")
     from pyarrow import parquet
 
-    monkeypatch.setattr("runner.export.parquet._GROUP", 3)
+    monkeypatch.setattr("runner.export.parquet._GROUP", 6)
+    monkeypatch.setattr("runner.export.parquet._PART", 2)
     path = tmp_path / "rows.parquet"
-    Export("parquet", str(path)).save([{"n": number} for number in range(7)])
+    Export("parquet", str(path)).save([{"n": number} for number in range(15)])
     with parquet.ParquetFile(path) as file:
-        assert file.num_row_groups == 3
-        assert file.read().to_pydict() == {"n": list(range(7))}
+        assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [6, 6, 3]
+        assert file.read().to_pydict() == {"n": list(range(15))}
+
+
+def test_parquet_holds_the_cells_of_few_rows_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs("parquet")
+    from runner.export import parquet
+
+    alive, most = 0, 0
+
+    class Cell(str):
+        __slots__ = ()
+
+        def __new__(cls, text: str) -> Self:
+            nonlocal alive, most
+            alive += 1
+            most = max(most, alive)
+            return super().__new__(cls, text)
+
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    monkeypatch.setattr("runner.output.cell", Cell)
+    Export("parquet", str(tmp_path / "rows.parquet")).save([{"n": f"{number}"} for number in range(20_000)])
+    assert 0 < most <= 2 * parquet._PART
 
 
 def test_cells_of_csv_are_read_back_as_the_values_that_they_were(catalog: Catalog, tmp_path: Path) -> None:

@@ -114,10 +114,11 @@ kept.close()
 
 def within(departures: list[float]) -> None:
     """No window of time holds more departures than the bucket and what leaks out of it meanwhile."""
-    found = sorted(departures)
-    for first, start in enumerate(found):
-        for last in range(first, len(found)):
-            assert last - first + 1 <= BURST + (found[last] - start) / STEP + CLOSE
+    level, before = 0.0, 0.0
+    for departure in sorted(departures):
+        level = max(0.0, level - (departure - before) / STEP) + 1
+        before = departure
+        assert level <= BURST + CLOSE
 
 
 @pytest.mark.parametrize("where", ["memory", "file"])
@@ -167,6 +168,42 @@ def test_four_processes_that_begin_at_once_share_one_bucket(path: str) -> None:
     assert len(departures) == 400
     within(departures)
     assert max(departures) - min(departures) <= 380 * STEP + SLACK + 1 + CLOSE
+
+
+def test_processes_that_are_killed_take_no_more_than_the_places_they_had(path: str) -> None:
+    taking = TAKING.replace("1e300)))", "1e300)), flush=True)")
+    processes = [run(taking, path, "5000") for _ in range(6)]
+    found = []
+    for number, process in enumerate(processes):
+        assert process.stdout
+        found += [float(process.stdout.readline()) for _ in range(5 + 7 * number)]
+        process.kill()
+        found += [float(line) for line in process.stdout if line.endswith("\n")]
+        process.communicate()
+    (last,) = outputs([run(TAKING, path, "40")])
+    within([*found, *map(float, last.split())])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_what_a_process_was_given_with_it_is_lost_when_it_is_killed_and_leaks(path: str) -> None:
+    code = f"""
+import os, signal, sys
+from runner.ledger import choose
+kept = choose(sys.argv[1])
+for _ in range(4):
+    kept.turn({KEY!r}, "take", 1000.0, {STEP}, {BURST}, {SLACK}, 1e300)
+if not os.fork():
+    kept.turn({KEY!r}, "take", 1000.0, {STEP}, {BURST}, {SLACK}, 1e300)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    run(code, path).communicate()
+    with closing(choose(path)) as kept:
+        for _ in range(500):  # the child may be killed later than its parent
+            if free(kept) == BURST - 4 - 3 - 1:
+                break
+            time.sleep(0.01)
+        assert free(kept) == BURST - 4 - 3 - 1
+        assert free(kept, 1000.0 + SLACK + 8 * STEP) == BURST
 
 
 def test_processes_that_come_and_go_lose_nothing(path: str) -> None:
@@ -521,7 +558,9 @@ def test_machines_share_one_bucket_through_a_redis(server: str, shared: Redis) -
 
 SECONDS = st.floats(0, 700)
 NUMBERS = {
-    "take": st.tuples(st.just(0.5), st.just(5.0), st.just(0.2), st.sampled_from([0.5, FOREVER])),
+    "take": st.tuples(
+        st.just(0.5), st.just(5.0), st.just(0.2), st.sampled_from([0.5, FOREVER]), st.sampled_from([1.0, 2.0])
+    ),
     "fill": st.tuples(st.just(0.5), st.just(5.0), st.just(0.2), st.sampled_from([0.0, 0.3, FOREVER])),
     "free": st.tuples(st.just(0.5), st.just(5.0), st.just(0.2)),
     "opened": st.tuples(),

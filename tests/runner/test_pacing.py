@@ -158,6 +158,16 @@ def test_a_call_enters_at_once_as_long_as_no_window_of_its_method_is_known(read:
     assert book.wait(read, ACCOUNT, 1000.0) == pytest.approx(SLACK + 0.3)
 
 
+def test_a_batch_of_calls_of_one_method_enters_as_that_method_does(read: Method, write: Method) -> None:
+    book = Book()
+    assert book.enter(write, ACCOUNT, 1000.0, inside=[read] * 9) == 0.0
+    assert book.enter(write, ACCOUNT, 1000.0, inside=[read, write]) is None
+    assert book.free(read, ACCOUNT, 1000.0)[0] == 19.0
+    book.note(read, ACCOUNT, {"cost": {"seconds": 60, "free_at": 1030}}, 1000.0)
+    assert book.enter(write, ACCOUNT, 1000.0, inside=[read] * 9) is None
+    assert book.enter(read, ACCOUNT, 1000.0, inside=[write] * 9) == 0.0
+
+
 def test_who_enters_takes_a_place_in_every_bucket(read: Method) -> None:
     slow = Limit(("host",), 1.0, 2)
     method = replace(read, service=replace(read.service, limits=(*read.service.limits, slow)))

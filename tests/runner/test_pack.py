@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import AuthError, InvalidArguments, LimitExceeded, Result, ServiceError
+from runner import AuthError, CallError, InvalidArguments, LimitExceeded, Result, ServiceError
 from tests.conftest import reply
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ def values(found: Json) -> Json:
 
 def commands(wire: Wire) -> list[Any]:
     return [list(body["calls"]) if body and "calls" in body else "alone" for body in wire.bodies]
+
+
+def test_a_call_that_can_not_be_written_is_refused_before_anything_is_sent(portal: Client, wire: Wire) -> None:
+    with pytest.raises(CallError, match="the header X-Trace can't hold this value"):
+        portal.batch({**CALLS, "d": ("visit.add", {"visitor": 1, "trace": "ключ"})})
+    assert wire.sent == []
 
 
 def test_one_call_is_made_again_by_itself(portal: Client, wire: Wire, clock: Clock) -> None:

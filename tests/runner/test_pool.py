@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -186,6 +187,15 @@ def test_certificates_are_loaded_once_for_all_who_share_a_pool() -> None:
     kept: Pool[Any] = Pool()
     way = Target.read("https://library.example/")
     assert way.options(kept)["verify"] is way.options(kept)["verify"]
+
+
+def test_an_address_without_tls_trusts_nobody_and_loads_nothing() -> None:
+    kept: Pool[Any] = Pool()
+    found = [Target.read(f"http://{host}/").options(kept)["verify"] for host in ("127.0.0.1", "library.example")]
+    assert found[0] is found[1]
+    assert (found[0].verify_mode, found[0].check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert found[0].cert_store_stats()["x509"] == 0
+    assert kept.trusted is None
 
 
 async def test_a_connection_that_is_given_back_too_late_is_closed() -> None:
