@@ -323,7 +323,7 @@ def state_of(outcome: Outcome, *, harmless: bool, sent: bool) -> int:
     if isinstance(outcome, ServiceError):
         if outcome.rejected and outcome.kind in _STOPPING:
             return states.WAITING
-        return doubtful if outcome.kind == "server" and not outcome.rejected else states.REFUSED
+        return doubtful if outcome.outcome == "unknown" else states.REFUSED
     if isinstance(outcome, TransportError) and outcome.outcome == "not sent":
         return states.WAITING
     return doubtful

@@ -193,6 +193,8 @@ def _judge(  # noqa: PLR0913 - a call, what it asked, what came
     other = urlsplit(goal).netloc.lower() not in {"", urlsplit(made.url).netloc.lower()}
     if isinstance(error, TransportError) and error.outcome == "not sent" and other:
         auth.moved(error, call.method, scheme, goal, session.credentials.profile)
+    if isinstance(error, ServiceError) and call.inside and all(one.effect == "read" for one in call.inside):
+        error.outcome = ""  # what carries calls may write; these only read
     if isinstance(error, TransportError) and reply is not None and session.answered:
         error.final = False  # a page in the place of an answer passes, where answers came before it
 
