@@ -182,7 +182,7 @@ class Book:
         if not self.kept or not isinstance(error, LimitExceeded) or not (error.code or error.status):
             return
         limits = method.service.limits
-        known = method.refusal(error.code, error.status)
+        known = method.refusal(error.code, error.status, error.message)
         costs = [limit for limit in limits if limit.cost] if known and known.until else []
         told = _told(method, error, reply, now)
         steady = self.steady() if self.steady else now
@@ -249,7 +249,7 @@ def _told(method: Method, error: RunnerError, reply: Reply | None, now: float) -
     """The waiting time that the answer itself gives, in seconds."""
     if reply is None:
         return None
-    known = method.refusal(error.code, error.status) if isinstance(error, ServiceError) else None
+    known = method.refusal(error.code, error.status, error.message) if isinstance(error, ServiceError) else None
     body = _body(reply)
     for path, scale, start in (
         (

@@ -67,7 +67,7 @@ def refuse(method: Method, body: Any, status: int) -> None:
 
 def refusal(method: Method, code: str, message: str, status: int, details: Any = None) -> ServiceError:
     """The error of a code, as the files describe it."""
-    known = method.refusal(code, status)
+    known = method.refusal(code, status, message)
     kind = known.kind if known else _kind(status)
     rejected = bool(known and known.rejected)
     doubtful = kind == "server" and not rejected and method.effect != "read"

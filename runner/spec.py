@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from . import refusal
 from .errors import SpecError
 from .node import adapted, definitions, merged, named, nodes, resolved, veiled
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .node import Types
+    from .refusal import Refusal
 
 Json = dict[str, Any]
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -121,18 +123,6 @@ class Reading:
             details=error.get("details", ""),
             largest=block.get("largest", 32 * 2**20),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What is known of one error code. The three places of a waiting time are read by `pacing`."""
-
-    kind: str = "usage"
-    rejected: bool = False
-    hint: str = ""
-    wait: str = ""
-    wait_ms: str = ""
-    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,14 +438,9 @@ class Method:
         params = {name: self.param(name) for name in values}
         return {name: veiled(values[name], param.schema if param else {}, defs) for name, param in params.items()}
 
-    def refusal(self, code: str, status: int) -> Refusal | None:
-        """What is known of an error: the method's words first, then the service's, then the status."""
-        for key in (code.lower(), str(status), f"{status // 100}xx"):
-            for book in (self.document.get("errors", {}), self.service.errors):
-                for name, block in book.items():
-                    if name.lower() == key and key:
-                        return Refusal(**block)
-        return None
+    def refusal(self, code: str, status: int, message: str = "") -> Refusal | None:
+        """What is known of an error: under each of its names the method's words first, then the service's."""
+        return refusal.known((self.document.get("errors", {}), self.service.errors), code, status, message)
 
 
 def _input_schema(document: Json, service: Service, defs: Json) -> Json:

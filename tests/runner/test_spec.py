@@ -8,7 +8,8 @@ from runner import document, spec
 from runner import node as node_module
 from runner.compiler import checked
 from runner.errors import SpecError
-from runner.spec import Limit, Method, Reading, Refusal, Retry, Scheme, Sending, Service
+from runner.refusal import Refusal
+from runner.spec import Limit, Method, Reading, Retry, Scheme, Sending, Service
 
 SERVICE = """
 spec: 1
