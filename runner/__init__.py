@@ -4,7 +4,7 @@ The map, from the ground up; a module imports only from the lines above its own:
 
     errors  discretion                      everything that can go wrong, by who must act; what tracebacks may hold
     document  template  query  folders      texts of YAML, of addresses, of answers; places on the disk
-    bucket  draft  refusal                  the arithmetic of limits; the texts of new files; what is known of errors
+    bucket  draft  refusal  limit           limits reckoned; texts of new files; errors and limits as declared
     spec  index  dialects                   a service and a method as frozen values; the compiled catalogue
     remote  ledger                          what is used of the limits: in Redis, on this machine, in this process
     precheck  validation  encoding  forms   values against a schema; values as they are written

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from .batch import Command
     from .flow import Flow
+    from .limit import Limit
     from .pack import Outcome, Outcomes
     from .plan import Planner
-    from .spec import Limit
 
 Json = dict[str, Any]
 AHEAD = 64  # packs in flight: as many as a burst of 50 needs, and a few that wait for the limit

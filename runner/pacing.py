@@ -14,8 +14,9 @@ from .errors import LimitExceeded, RunnerError, ServiceError, TransportError
 from .ledger import Ledger, Memory
 
 if TYPE_CHECKING:
+    from .limit import Limit
     from .response import Reply
-    from .spec import Limit, Method
+    from .spec import Method
 
 Credentials = Mapping[str, Any]
 

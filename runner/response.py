@@ -86,9 +86,7 @@ def refusal(method: Method, code: str, message: str, status: int, details: Any =
 
 
 def _filled(hint: str, method: Method) -> str:
-    scope = method.document.get("scope", "")
-    named = scope if isinstance(scope, str) else " or ".join(scope)
-    return hint.replace("{scope}", named).replace("{method}", method.full_name)
+    return hint.replace("{scope}", method.scope).replace("{method}", method.full_name)
 
 
 def _kind(status: int) -> str:

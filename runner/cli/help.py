@@ -257,10 +257,9 @@ def _as_text(value: Any) -> str | None:
 
 def _facts(method: Method) -> str:
     document = method.document
-    scope = document.get("scope", "")
     facts = {
         "effect": method.effect + ("; may be repeated" if document.get("idempotent") else ""),
-        "scope": scope if isinstance(scope, str) else " or ".join(scope),
+        "scope": method.scope,
         "auth": ", ".join(document.get("auth", ())),
         "pages": ", ".join(style.name for style in method.styles) + (" (--all reads them)" if method.styles else ""),
         "labels": _labelled(method),
