@@ -100,7 +100,7 @@ class Session:
 
 def prepare(call: Call, session: Session, scheme: Scheme | None = None, kept: Json | None = None) -> Request:
     """The request of a call, as far as it is known before anything is sent. `kept` is what a first call yielded."""
-    scheme = scheme or auth.choose(call.method, session.credentials)
+    scheme = scheme or auth.choose(call.method, session.credentials, call.values)
     values = {**session.credentials.values, **(session.kept.get(scheme.name, {}) if kept is None else kept)}
     for name in (scheme.first or {}).get("keep", ()):
         values.setdefault(name, request.MASK)
@@ -130,7 +130,7 @@ def measured(conversation: Generator[Any, Any, Any], clock: Callable[[], float])
 def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conversation:
     """The life of a call: sign in where that is needed, wait for the limits, send, read, ask again where it is safe."""
     method, retry = call.method, call.method.service.retry
-    scheme = scheme or auth.choose(method, session.credentials)
+    scheme = scheme or auth.choose(method, session.credentials, call.values)
     end = session.clock() + retry.deadline
     attempt, signed_in_again, renewed, adopted = 1, False, False, False
     while True:

@@ -288,6 +288,11 @@ def _required(file: File, method: Method) -> Iterator[Fault]:
     for place, name in enumerate(method.document.get("required", ())):
         if name not in method.params:
             yield file.fault(["required", place], f"{name} is no param", did_you_mean(nearest(name, method.params)))
+    for way, node in method.document.get("by_auth", {}).items():
+        for place, name in enumerate(node.get("required", ()) if isinstance(node, dict) else ()):
+            if name not in method.params:
+                hint = did_you_mean(nearest(name, method.params))
+                yield file.fault(["by_auth", way, "required", place], f"{name} is no param", hint)
     idempotent = method.document.get("idempotent")
     if isinstance(idempotent, str) and idempotent not in method.params:
         yield file.fault(["idempotent"], f"{idempotent} is no param")

@@ -35,7 +35,7 @@ Heard = Callable[["Sequence[int]", "Sequence[Outcome]"], None]
 
 def command(key: str, call: Call, session: Session) -> Command:
     """A call as one of a batch. What its way of authorising adds stays with the whole."""
-    scheme = replace(auth.choose(call.method, session.credentials), send={})
+    scheme = replace(auth.choose(call.method, session.credentials, call.values), send={})
     return Command(key, call.method, call.called, call.values, prepare(call, session, scheme))
 
 

@@ -306,12 +306,13 @@ class Method:
     returns: Any
     by_case: Mapping[str, str]
     advice: tuple[tuple[Json, str], ...]
+    by_auth: Mapping[str, Json]
     memo: Json = field(default_factory=dict, repr=False, compare=False)  # what others worked out of it once
 
     @classmethod
     def read(cls, document: Json, service: Service, types: Types, origin: str = "") -> Method:
         """The method as a value. `types` gives a shared type by name; a missing one is a SpecError."""
-        for name in document.get("auth", ()):
+        for name in (*document.get("auth", ()), *document.get("by_auth", ())):
             if name not in {scheme.name for scheme in service.schemes}:
                 message = f"the service {service.name} has no way of authorising called {name!r}"
                 hint = f"it has {', '.join(scheme.name for scheme in service.schemes)}"
@@ -348,6 +349,10 @@ class Method:
                 ({"allOf": [adapted(block["if"], service.encoders)], "$defs": defs}, block["say"])
                 for block in document.get("warn", ())
             ),
+            by_auth={
+                name: {"allOf": [adapted(node, service.encoders)], "$defs": defs}
+                for name, node in document.get("by_auth", {}).items()
+            },
         )
 
     @property
