@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, urlsplit
 
-from . import query, settings, template
+from . import query, settings, template, validation
 from .errors import CallError, ServiceError, SpecError
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ Json = dict[str, Any]
 SHORTEST = 4  # characters of a secret that is looked for in texts; a shorter one would be found in every word
 
 
-def choose(method: Method, credentials: Credentials) -> Scheme:
+def choose(method: Method, credentials: Credentials, values: Mapping[str, Any] | None = None) -> Scheme:
     """The first way whose needs are known, those whose secrets stand nearer to the caller before the others.
 
-    Raises MissingCredentials, with what each way lacks, where none is complete.
+    Where the method asks more of an input with some of them, those go first that these `values` suffice for. Raises
+    MissingCredentials, with what each way lacks, where none is complete.
     """
     allowed = list(method.document.get("auth", ()))
     known = credentials.values
@@ -38,6 +39,8 @@ def choose(method: Method, credentials: Credentials) -> Scheme:
         raise settings.missing(method.service, allowed, known, method.full_name, credentials.profile)
     if len(ways) == 1:
         return ways[0]
+    if values is not None and method.by_auth:
+        ways = [scheme for scheme in ways if not validation.demanded(method, scheme, values)] or ways
     secrets = method.service.secrets()
 
     def distance(scheme: Scheme) -> int:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from .batch import Command
     from .flow import Flow
+    from .limit import Limit
     from .pack import Outcome, Outcomes
     from .plan import Planner
-    from .spec import Limit
 
 Json = dict[str, Any]
 AHEAD = 64  # packs in flight: as many as a burst of 50 needs, and a few that wait for the limit
@@ -327,7 +327,7 @@ def state_of(outcome: Outcome, *, harmless: bool, sent: bool) -> int:
     if isinstance(outcome, ServiceError):
         if outcome.rejected and outcome.kind in _STOPPING:
             return states.WAITING
-        return doubtful if outcome.kind == "server" and not outcome.rejected else states.REFUSED
+        return doubtful if outcome.outcome == "unknown" else states.REFUSED
     if isinstance(outcome, TransportError) and outcome.outcome == "not sent":
         return states.WAITING
     return doubtful

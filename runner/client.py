@@ -128,7 +128,10 @@ class Client:
 
     @discreet
     def check(self, name: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> list[Problem]:
-        """Every misfit of an input, errors first. Nothing is sent."""
+        """Every misfit of an input, errors first; a warning where only the way of authorising asks for more.
+
+        Nothing is sent.
+        """
         return self._planner.problems(name, params, more)
 
     @discreet

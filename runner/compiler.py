@@ -101,23 +101,27 @@ def _stray(key: str, known: Json) -> str:
 def _bad_patterns(data: Json, kind: str) -> Iterator[tuple[list[str | int], str, str, bool]]:
     """The patterns of a method or a service that are no regular expressions."""
     places = {"method": ("params", "patterns", "rules", "returns", "warn"), "service": ("types", "profile")}
-    for path, form, at_key in _patterns([], {name: data.get(name) for name in places.get(kind, ())}):
+    found = [*_patterns([], {name: data.get(name) for name in places.get(kind, ())})]
+    found += _patterns(["errors"], data.get("errors"), "message")
+    for name, patch in data.get("variants", {}).items():
+        found += _patterns(["variants", name, "errors"], patch.get("errors"), "message")
+    for path, form, at_key in found:
         try:
             precheck.form_of(form)
         except re.error as error:
             yield path, f"{form!r} is no regular expression: {error}", "", at_key
 
 
-def _patterns(path: list[str | int], part: Any) -> Iterator[tuple[list[str | int], str, bool]]:
-    """Each pattern in a part of a document, its path, and whether it is a key."""
+def _patterns(path: list[str | int], part: Any, word: str = "pattern") -> Iterator[tuple[list[str | int], str, bool]]:
+    """Each pattern in a part of a document, its path, and whether it is a key; `word` is the key of a pattern."""
     for key, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
         if key in _DATA:
             continue
-        if key == "pattern" and isinstance(value, str):
+        if key == word and isinstance(value, str):
             yield [*path, key], value, False
         if key in {"patterns", "patternProperties"} and isinstance(value, dict):
             yield from (([*path, key, form], form, True) for form in value)
-        yield from _patterns([*path, key], value)
+        yield from _patterns([*path, key], value, word)
 
 
 def _told(error: Any) -> tuple[str, str]:

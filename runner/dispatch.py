@@ -100,7 +100,7 @@ class Session:
 
 def prepare(call: Call, session: Session, scheme: Scheme | None = None, kept: Json | None = None) -> Request:
     """The request of a call, as far as it is known before anything is sent. `kept` is what a first call yielded."""
-    scheme = scheme or auth.choose(call.method, session.credentials)
+    scheme = scheme or auth.choose(call.method, session.credentials, call.values)
     values = {**session.credentials.values, **(session.kept.get(scheme.name, {}) if kept is None else kept)}
     for name in (scheme.first or {}).get("keep", ()):
         values.setdefault(name, request.MASK)
@@ -133,7 +133,7 @@ def measured(conversation: Generator[Any, Any, Any], clock: Callable[[], float])
 def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conversation:
     """The life of a call: sign in where that is needed, wait for the limits, send, read, ask again where it is safe."""
     method, retry = call.method, call.method.service.retry
-    scheme = scheme or auth.choose(method, session.credentials)
+    scheme = scheme or auth.choose(method, session.credentials, call.values)
     end = session.clock() + retry.deadline
     attempt, signed_in_again, renewed, adopted = 1, False, False, False
     while True:
@@ -196,6 +196,8 @@ def _judge(  # noqa: PLR0913 - a call, what it asked, what came
     other = urlsplit(goal).netloc.lower() not in {"", urlsplit(made.url).netloc.lower()}
     if isinstance(error, TransportError) and error.outcome == "not sent" and other:
         auth.moved(error, call.method, scheme, goal, session.credentials.profile)
+    if isinstance(error, ServiceError) and call.inside and all(one.effect == "read" for one in call.inside):
+        error.outcome = ""  # what carries calls may write; these only read
     if isinstance(error, TransportError) and reply is not None and session.answered:
         error.final = False  # a page in the place of an answer passes, where answers came before it
 

@@ -121,7 +121,8 @@ class ServiceError(RunnerError):
     """The service answered, and said no.
 
     `code` and `message` are the service's own, `status` is HTTP's, `rejected` says whether the service is
-    known to have done nothing, `details` is what else it said.
+    known to have done nothing, `details` is what else it said. `outcome` is "unknown" where the service failed
+    in the midst of a write and may have acted; empty where there is no such doubt.
     """
 
     exit_code = REFUSED
@@ -135,11 +136,13 @@ class ServiceError(RunnerError):
         kind: Kind = "usage",
         rejected: bool = False,
         details: object = None,
+        outcome: Literal["", "unknown"] = "",
         hint: str = "",
         method: str = "",
     ) -> None:
         super().__init__(message, hint=hint, method=method)
         self.status, self.rejected, self.details = status, rejected, details
+        self.outcome: Literal["", "unknown"] = outcome
         self.kind = kind
         self._code = code
 
@@ -157,8 +160,9 @@ class ServiceError(RunnerError):
         self._code = code
 
     def as_dict(self) -> dict[str, object]:
-        """The error as JSON shows it, with status and details."""
-        more = {"status": self.status} | ({"details": self.details} if self.details is not None else {})
+        """The error as JSON shows it, with status, details, and the outcome where that is in doubt."""
+        more: dict[str, object] = {"outcome": self.outcome} if self.outcome else {}
+        more |= {"status": self.status} | ({"details": self.details} if self.details is not None else {})
         return {**super().as_dict(), **more}
 
 

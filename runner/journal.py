@@ -229,5 +229,6 @@ def read(text: str) -> Outcome:
         return TransportError(found["message"], outcome=found["outcome"], status=found["status"], **same)
     if "rejected" in found:
         words = {name: found.get(name) for name in ("code", "status", "kind", "rejected", "details")}
+        words["outcome"] = found.get("outcome", "")
         return REFUSALS.get(found["kind"], ServiceError)(found["message"], **words, **same)
     return _CLASSES.get(found["class"], RunnerError)(found["message"], **same)

@@ -11,6 +11,7 @@ from .encoding import json_text
 from .errors import RunnerError, ServiceError, SpecError, did_you_mean, nearest
 from .grants import named as fields_of
 from .node import nodes
+from .refusal import blocks
 from .response import Reply, read
 from .spec import Method, Scheme, Service
 
@@ -115,6 +116,7 @@ def _of_service(file: File, catalog: Catalog, taken: Collection[str]) -> Iterato
         yield file.fault(["service"], f"the service {name!r} stands in a folder called {folder!r}", "rename one")
     if name in taken:
         yield file.fault(["service"], f"{name} is a command, which a service can't be called", "take another name")
+    yield from _errors(file)
     service = Service.read(data)
     for flag, forms in service.accept.items():
         for place, form in enumerate(forms):
@@ -195,6 +197,7 @@ def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:
         yield file.fault(["method"], f"{method.origin} describes {name} before this file does", level="warning")
         return
     yield from _names(file, method)
+    yield from _errors(file)
     yield from _schemas(file, method)
     yield from _labels(file, method, catalog)
     yield from _examples(file, method)
@@ -285,9 +288,23 @@ def _required(file: File, method: Method) -> Iterator[Fault]:
     for place, name in enumerate(method.document.get("required", ())):
         if name not in method.params:
             yield file.fault(["required", place], f"{name} is no param", did_you_mean(nearest(name, method.params)))
+    for way, node in method.document.get("by_auth", {}).items():
+        for place, name in enumerate(node.get("required", ()) if isinstance(node, dict) else ()):
+            if name not in method.params:
+                hint = did_you_mean(nearest(name, method.params))
+                yield file.fault(["by_auth", way, "required", place], f"{name} is no param", hint)
     idempotent = method.document.get("idempotent")
     if isinstance(idempotent, str) and idempotent not in method.params:
         yield file.fault(["idempotent"], f"{idempotent} is no param")
+
+
+def _errors(file: File) -> Iterator[Fault]:
+    """Meanings of a code that are never reached: those behind one that asks for no message."""
+    for code, said in file.data.get("errors", {}).items():
+        plain = [place for place, block in enumerate(blocks(said)) if "message" not in block]
+        if plain and plain[0] + 1 < len(blocks(said)):
+            what = f"what follows is never reached: this is known as {code} whatever its message"
+            yield file.fault(["errors", code, plain[0]], what, "put it last, or say its message")
 
 
 def _path_names(file: File, method: Method) -> Iterator[Fault]:

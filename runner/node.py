@@ -149,6 +149,7 @@ def definitions(document: Json, encoders: Mapping[str, Any], types: Types, origi
     defs: Json = {}
     sources = [*document.get("params", {}).values(), *document.get("patterns", {}).values()]
     sources += [document.get("rules", {}), document.get("returns"), *(one["if"] for one in document.get("warn", ()))]
+    sources += document.get("by_auth", {}).values()
     waiting = [name for node in sources for name in references(node)]
     while waiting:
         name = waiting.pop()

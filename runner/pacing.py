@@ -14,8 +14,9 @@ from .errors import LimitExceeded, RunnerError, ServiceError, TransportError
 from .ledger import Ledger, Memory
 
 if TYPE_CHECKING:
+    from .limit import Limit
     from .response import Reply
-    from .spec import Limit, Method
+    from .spec import Method
 
 Credentials = Mapping[str, Any]
 
@@ -191,7 +192,7 @@ class Book:
         if not self.kept or not isinstance(error, LimitExceeded) or not (error.code or error.status):
             return
         limits = method.service.limits
-        known = method.refusal(error.code, error.status)
+        known = method.refusal(error.code, error.status, error.message)
         costs = [limit for limit in limits if limit.cost] if known and known.until else []
         told = _told(method, error, reply, now)
         steady = self.steady() if self.steady else now
@@ -258,7 +259,7 @@ def _told(method: Method, error: RunnerError, reply: Reply | None, now: float) -
     """The waiting time that the answer itself gives, in seconds."""
     if reply is None:
         return None
-    known = method.refusal(error.code, error.status) if isinstance(error, ServiceError) else None
+    known = method.refusal(error.code, error.status, error.message) if isinstance(error, ServiceError) else None
     body = _body(reply)
     for path, scale, start in (
         (

@@ -37,7 +37,7 @@ def command(key: str, call: Call, session: Session) -> Command:
     """A call as one of a batch. What its way of authorising adds stays with the whole."""
 
     def made() -> Request:
-        return prepare(call, session, replace(auth.choose(call.method, session.credentials), send={}))
+        return prepare(call, session, replace(auth.choose(call.method, session.credentials, call.values), send={}))
 
     return Command(key, call.method, call.called, call.values, made)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from . import encoding, ledger, pacing, profiles, renewal, validation
+from . import auth, encoding, ledger, pacing, profiles, renewal, validation
 from . import pack as packing
 from . import settings as accounts
 from .catalog import Catalog, shared
 from .dispatch import Call, Session
-from .errors import CallError, InvalidArguments, Problem
+from .errors import CallError, InvalidArguments, MissingCredentials, Problem
 from .pack import Pack
 
 if TYPE_CHECKING:
@@ -146,10 +146,21 @@ class Planner:
             return self._count
 
     def problems(self, name: str, params: Mapping[str, Any] | None, more: Mapping[str, Any]) -> list[Problem]:
-        """Every misfit of an input, errors first."""
+        """Every misfit of an input, errors first; what only the way of authorising asks for is a warning here."""
         method = self.method(name)
         values = self.values(method, params, more)
-        return validation.check(method, _checkable(values)) + _constants(method, values)
+        found = validation.check(method, _checkable(values)) + _constants(method, values)
+        return found + [replace(one, level="warning") for one in self._by_way(method, values)]
+
+    def _by_way(self, method: Method, values: Json) -> list[Problem]:
+        """The misfits of an input that the way of authorising makes which a call would take, where there is one."""
+        if not method.by_auth:
+            return []
+        try:
+            way = auth.choose(method, self.session.credentials, _checkable(values))
+        except MissingCredentials:  # told when it is sent
+            return []
+        return validation.demanded(method, way, _checkable(values))
 
     def plan(
         self,
@@ -171,6 +182,7 @@ class Planner:
         if not self.check_input:
             return Plan(call, ())
         found = validation.check(method, _checkable(values), more=unknown) + _constants(method, values)
+        found += self._by_way(method, values)
         if loose:
             found = [one for one in found if _strange(method, one) or loose not in str(_at(values, one.path))]
         errors = [one for one in found if one.level == "error"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _OK, _REFUSED, _MOVED = 200, 400, 300
 _MISSING = object()
+_DOUBT = "the service may have acted; look before you call again"
 EMPTY, CUT = "empty", "JSON that is cut short"  # the two that may well be whole when asked for again
 
 
@@ -66,25 +67,26 @@ def refuse(method: Method, body: Any, status: int) -> None:
 
 def refusal(method: Method, code: str, message: str, status: int, details: Any = None) -> ServiceError:
     """The error of a code, as the files describe it."""
-    known = method.refusal(code, status)
+    known = method.refusal(code, status, message)
     kind = known.kind if known else _kind(status)
-    hint = known.hint if known else ""
+    rejected = bool(known and known.rejected)
+    doubtful = kind == "server" and not rejected and method.effect != "read"
+    hint = _filled(known.hint, method) if known else ""
     return REFUSALS.get(kind, ServiceError)(
         message,
         code=code,
         status=status,
         kind=kind,  # type: ignore[arg-type]
-        rejected=bool(known and known.rejected),
+        rejected=rejected,
         details=details,
-        hint=_filled(hint, method),
+        outcome="unknown" if doubtful else "",
+        hint="; ".join(filter(None, [hint, _DOUBT])) if doubtful else hint,
         method=method.full_name,
     )
 
 
 def _filled(hint: str, method: Method) -> str:
-    scope = method.document.get("scope", "")
-    named = scope if isinstance(scope, str) else " or ".join(scope)
-    return hint.replace("{scope}", named).replace("{method}", method.full_name)
+    return hint.replace("{scope}", method.scope).replace("{method}", method.full_name)
 
 
 def _kind(status: int) -> str:
@@ -164,7 +166,7 @@ def _unusable(method: Method, reply: Reply, message: str, *, final: bool = False
     if outcome == "not sent":
         hint = f"it points to {_host(reply)}; if that is the right host, call it by name"
     elif method.effect != "read":
-        hint = "the service may have acted; look before you call again"
+        hint = _DOUBT
     raise TransportError(
         f"{message}: {line}" if line else message,
         outcome=outcome,

@@ -6,22 +6,18 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from . import refusal
 from .errors import SpecError
+from .limit import Limit, Retry
 from .node import adapted, definitions, merged, named, nodes, resolved, veiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .node import Types
+    from .refusal import Refusal
 
 Json = dict[str, Any]
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(text: str) -> float:
-    """The seconds of a time such as `500ms`, `30s`, `10m` or `1h`."""
-    unit = "ms" if text.endswith("ms") else text[-1]
-    return float(text.removesuffix(unit)) * _UNITS[unit]
 
 
 def folded(name: str) -> str:
@@ -120,68 +116,6 @@ class Reading:
             message=error.get("message", ""),
             details=error.get("details", ""),
             largest=block.get("largest", 32 * 2**20),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What is known of one error code. The three places of a waiting time are read by `pacing`."""
-
-    kind: str = "usage"
-    rejected: bool = False
-    hint: str = ""
-    wait: str = ""
-    wait_ms: str = ""
-    until: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often and how long: times in seconds, tries counted from 1."""
-
-    tries: int = 5
-    base: float = 1.0
-    factor: float = 2.0
-    max: float = 60.0
-    deadline: float = 300.0
-    on: tuple[str, ...] = ("network", "server", "rate_limit")
-
-    @classmethod
-    def read(cls, block: Json) -> Retry:
-        """The block as a value."""
-        words: Json = dict(block)
-        for name in ("base", "max", "deadline"):
-            if name in block:
-                words[name] = seconds(block[name])
-        if "on" in block:
-            words["on"] = tuple(block["on"])
-        return cls(**words)
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A bucket (`rate` drops a second, `burst` drops) or a cost window (`cost` up to `cap` seconds in `window`)."""
-
-    per: tuple[str, ...]
-    rate: float = 0.0
-    burst: int = 1
-    cost: str = ""
-    until: str = ""
-    cap: float = 0.0
-    window: float = 0.0
-
-    @classmethod
-    def read(cls, block: Json) -> Limit:
-        """The block as a value."""
-        number, _, unit = block.get("rate", "0/s").partition("/")
-        return cls(
-            per=tuple(block["per"]),
-            rate=float(number) / _UNITS[unit],
-            burst=block.get("burst", 1),
-            cost=block.get("cost", ""),
-            until=block.get("until", ""),
-            cap=seconds(block["cap"]) if "cap" in block else 0.0,
-            window=seconds(block["window"]) if "window" in block else 0.0,
         )
 
 
@@ -372,12 +306,13 @@ class Method:
     returns: Any
     by_case: Mapping[str, str]
     advice: tuple[tuple[Json, str], ...]
+    by_auth: Mapping[str, Json]
     memo: Json = field(default_factory=dict, repr=False, compare=False)  # what others worked out of it once
 
     @classmethod
     def read(cls, document: Json, service: Service, types: Types, origin: str = "") -> Method:
         """The method as a value. `types` gives a shared type by name; a missing one is a SpecError."""
-        for name in document.get("auth", ()):
+        for name in (*document.get("auth", ()), *document.get("by_auth", ())):
             if name not in {scheme.name for scheme in service.schemes}:
                 message = f"the service {service.name} has no way of authorising called {name!r}"
                 hint = f"it has {', '.join(scheme.name for scheme in service.schemes)}"
@@ -414,12 +349,21 @@ class Method:
                 ({"allOf": [adapted(block["if"], service.encoders)], "$defs": defs}, block["say"])
                 for block in document.get("warn", ())
             ),
+            by_auth={
+                name: {"allOf": [adapted(node, service.encoders)], "$defs": defs}
+                for name, node in document.get("by_auth", {}).items()
+            },
         )
 
     @property
     def full_name(self) -> str:
         """The name that calls it: with `@variant` where it has one."""
         return f"{self.name}@{self.service.variant}" if self.service.variant else self.name
+
+    @property
+    def scope(self) -> str:
+        """The permissions that a call needs, in words."""
+        return _permissions(self.document.get("scope", ""))
 
     def repeatable(self, values: Mapping[str, Any]) -> bool:
         """Whether a call with these values may be made again when its answer was lost.
@@ -448,14 +392,18 @@ class Method:
         params = {name: self.param(name) for name in values}
         return {name: veiled(values[name], param.schema if param else {}, defs) for name, param in params.items()}
 
-    def refusal(self, code: str, status: int) -> Refusal | None:
-        """What is known of an error: the method's words first, then the service's, then the status."""
-        for key in (code.lower(), str(status), f"{status // 100}xx"):
-            for book in (self.document.get("errors", {}), self.service.errors):
-                for name, block in book.items():
-                    if name.lower() == key and key:
-                        return Refusal(**block)
-        return None
+    def refusal(self, code: str, status: int, message: str = "") -> Refusal | None:
+        """What is known of an error: under each of its names the method's words first, then the service's."""
+        return refusal.known((self.document.get("errors", {}), self.service.errors), code, status, message)
+
+
+def _permissions(scope: Any, around: str = "") -> str:
+    """Permissions in words. `around` joins them with others, of which those that are joined otherwise are set apart."""
+    if isinstance(scope, str):
+        return scope
+    parts, word = (scope["all"], "and") if isinstance(scope, dict) else (scope, "or")
+    text = f" {word} ".join(_permissions(part, word) for part in parts)
+    return f"({text})" if around not in {"", word} and len(parts) > 1 else text
 
 
 def _input_schema(document: Json, service: Service, defs: Json) -> Json:

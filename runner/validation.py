@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from .node import resolved
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from .spec import Method
+    from .spec import Method, Scheme
 
 Json = dict[str, Any]
 MOST_LISTED = 12
@@ -104,6 +105,19 @@ def check(method: Method, values: Mapping[str, Any], *, more: bool = False) -> l
     problems += _contents(method, named, spelt)
     problems += _warnings(method, named, spelt)
     return list(dict.fromkeys(problems)) if problems else problems
+
+
+def demanded(method: Method, scheme: Scheme, values: Mapping[str, Any]) -> list[Problem]:
+    """The misfits of an input that only this way of authorising makes: what other ways let pass."""
+    schema = method.by_auth.get(scheme.name)
+    if schema is None:
+        return []
+    named = canonical(method, values)[0]
+    if fits(named, schema):
+        return []
+    spelt = {method.canonical(name): name for name in values}
+    found = [problem for error in misfits(named, schema) for problem in _explained(error, method, named, spelt)]
+    return [replace(one, message=f"{one.message} with the {scheme.title}") for one in found]
 
 
 def _compiled(method: Method) -> precheck.Check:

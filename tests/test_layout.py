@@ -20,7 +20,7 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 # From the ground up. A module imports from the lines above its own, and from its own line the names to its left.
 ORDER = """
 errors discretion
-document template query folders node bucket draft
+document template query folders node bucket draft refusal limit
 spec index dialects remote lease ledger
 precheck validation encoding forms compiler
 strongbox ring catalog profiles settings arguments skeleton request response pacing output export
@@ -52,7 +52,7 @@ HOMES = {
     "random": {"plan", "sandbox.faults"},
 }
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
-LONG_FILES = {"runner/spec.py": 492}  # the nouns of the format stand together, each a few lines
+LONG_FILES = {"runner/spec.py": 460}  # the nouns of the format stand together, each a few lines
 
 
 def rank(module: str) -> tuple[int, int]:

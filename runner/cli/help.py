@@ -163,11 +163,18 @@ def _params(method: Method) -> list[str]:
     lines = ["\nParameters:\n"]
     for name, param in method.params.items():
         flags = ", ".join(sorted(param.flags, key=len))
-        mark = " (required)" if name in required else ""
+        mark = " (required)" if name in required else _required_by_way(method, name)
         spelt = f"{flags}" if _reaches(method, param) else f"{name}=…"
         lines.append(item(spelt, f"{name}{mark}: {_about(method, param)}"))
     lines += [item(f"{form.pattern}=…", _about(method, param)) for form, param in method.patterns]
     return lines
+
+
+def _required_by_way(method: Method, name: str) -> str:
+    """The ways of authorising that a param is required with, where it is with some of them alone."""
+    nodes = method.document.get("by_auth", {})
+    ways = [one.title for one in method.service.schemes if name in nodes.get(one.name, {}).get("required", ())]
+    return f" (required with the {' and the '.join(ways)})" if ways else ""
 
 
 def _reaches(method: Method, param: Param) -> bool:
@@ -257,10 +264,9 @@ def _as_text(value: Any) -> str | None:
 
 def _facts(method: Method) -> str:
     document = method.document
-    scope = document.get("scope", "")
     facts = {
         "effect": method.effect + ("; may be repeated" if document.get("idempotent") else ""),
-        "scope": scope if isinstance(scope, str) else " or ".join(scope),
+        "scope": method.scope,
         "auth": ", ".join(document.get("auth", ())),
         "pages": ", ".join(style.name for style in method.styles) + (" (--all reads them)" if method.styles else ""),
         "labels": _labelled(method),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import template
 from ..errors import CallError, did_you_mean, nearest
-from ..spec import seconds
+from ..limit import seconds
 from . import console
 from . import help as pages
 from .words import catalog, general

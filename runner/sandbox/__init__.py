@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import CallError
 from ..folders import folder
-from ..spec import seconds
+from ..limit import seconds
 from . import sample, store, verbs
 from .account import credentials, demand_here
 from .faults import Faults, spoilt

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import query, template
+from ..refusal import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -110,7 +111,9 @@ def refusal(service: Service, reading: Reading, refused: Refused, method: str) -
     status = own.get("status", whole.get("status", status))
     if refused.kind in _LIMITS:
         limits = (
-            name for name, one in service.errors.items() if one.get("kind") == "rate_limit" and not name[0].isdigit()
+            name
+            for name, said in service.errors.items()
+            if name[0] not in "*0123456789" and any(one.get("kind") == "rate_limit" for one in blocks(said))
         )
         code = next(limits, code)
     known = {

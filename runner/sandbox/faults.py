@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import CallError, did_you_mean, nearest
-from ..spec import seconds
+from ..limit import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from .. import encoding, renewal, template
 from ..grants import named
-from ..spec import seconds
+from ..limit import seconds
 from .envelope import Refused, put
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..spec import seconds
+from ..limit import seconds
 from .envelope import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ..spec import Limit, Method, Service
+    from ..limit import Limit
+    from ..spec import Method, Service
 
 _WINDOW, _PARTS = "10m", 10
 _ROUNDING = 1e-6  # drops: the seconds of a clock are no finer

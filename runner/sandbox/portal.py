@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..catalog import Catalog
-    from ..spec import Method
+    from ..spec import Method, Scheme
     from .reading import Asked, Content
     from .routes import Route
     from .shift import Shift
@@ -67,6 +67,7 @@ class _Visit:
     start: str = ""
     calls: int = 0
     owed: float = 0.0
+    scheme: Scheme | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class Portal:
         """The outcome of the one call that a request makes. Raises Refused."""
         found = reading.content(visit.asked)
         route = self._admitted(routes, found, visit.asked)
+        visit.scheme = route.scheme
         visit.start = found.take("query", listing.ADDRESS) or ""
         return self._outcome(route.method, reading.values(route.method, found, route.values), visit)
 
@@ -162,11 +164,11 @@ class Portal:
         if how:
             folder = Folder(how, method.service, self._routes)
             values, extra = folder.within(method, values)
-            return self._folded(folder, method, self._fit(method, values), extra, visit)
+            return self._folded(folder, method, self._fit(method, values, visit), extra, visit)
         self._meters.admit(method)
         begun, later, worked = self._clock(), visit.owed, time.thread_time()
         visit.owed += self._pace.command
-        values = self._fit(method, values)
+        values = self._fit(method, values, visit)
         before = self._replays.found(method, values)
         if before is not None:
             return before
@@ -180,9 +182,9 @@ class Portal:
         self._replays.keep(method, values, outcome)
         return outcome
 
-    def _fit(self, method: Method, values: Json) -> Json:
+    def _fit(self, method: Method, values: Json, visit: _Visit) -> Json:
         """The values under the names of the file. Raises Refused where they do not fit."""
-        values = _checked(method, values)
+        values = _checked(method, values, visit.scheme)
         self._account.demand(method, values)
         return values
 
@@ -265,7 +267,7 @@ class Portal:
         return Outcome(status, body, headers=headers, refused=refused)
 
 
-def _checked(method: Method, values: Json) -> Json:
+def _checked(method: Method, values: Json, scheme: Scheme | None) -> Json:
     """The values under the names of the file. Raises Refused where they do not fit.
 
     Marks of pages pass that the method does not list, since the pages of any call send them.
@@ -273,9 +275,10 @@ def _checked(method: Method, values: Json) -> Json:
     marks = {path.partition(".")[0] for style in method.styles for path in style.send}
     aside = {name: values[name] for name in marks & set(values) if method.param(method.canonical(name)) is None}
     rest = {name: value for name, value in values.items() if name not in aside}
-    first = next((one for one in validation.check(method, rest) if one.level == "error"), None)
+    found = validation.check(method, rest) + (validation.demanded(method, scheme, rest) if scheme else [])
+    first = next((one for one in found if one.level == "error"), None)
     if first:
-        lacks = first.message == "is required" or first.message.startswith("is needed")
+        lacks = first.message.startswith(("is required", "is needed"))
         raise Refused("missing" if lacks else "input", "" if lacks else str(first), name=first.path)
     return validation.canonical(method, rest)[0] | aside
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,6 @@ from runner.cli.words import SWITCHES, VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Run = Callable[..., Any]
 
@@ -187,3 +187,10 @@ def test_the_kind_of_a_value_is_a_word_or_two(node: Any, word: str) -> None:
 def test_a_line_makes_the_call_of_an_example(params: dict[str, Any], words: str, shelf: Path, desk: Path) -> None:
     method = Catalog(str(shelf)).method("notes", "note.add")
     assert pages.command_line(method, params) == f"declarest notes note.add {words}"
+
+
+def test_what_a_way_of_authorising_needs_is_marked(line: Run) -> None:
+    root = str(Path(__file__).parents[1] / "service")
+    out = line("library", "desk.ring", "--help", "--methods", root).out
+    assert "bell (required with the link of a reader): " in out
+    assert "whom (required): " in out

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import compiler, document, grants, query, template
+from runner import compiler, document, grants, query, refusal, template
 from runner.node import merged
 from runner.spec import Service
 
@@ -50,7 +50,7 @@ def paths(service: Service) -> Iterator[str]:
         yield from [limit.cost, limit.until]
     for style in service.pages.values():
         yield from [style.get(word, "") for word in ("next", "last", "items", "total", "follow")]
-    for block in service.errors.values():
+    for block in (one for said in service.errors.values() for one in refusal.blocks(said)):
         yield from [block.get(word, "") for word in ("wait", "wait_ms", "until")]
     answers = dict(service.batch.answers) if service.batch else {}
     yield from answers.pop("meta", {}).values()
@@ -160,6 +160,8 @@ class Walk:
         for word in ("properties", "$defs"):
             for name, child in node.get(word, {}).items():
                 yield from self.every(child, f"$defs/{name}" if word == "$defs" else f"{path}/{name}")
+        for word in ("then", "else"):
+            yield from self.every(node.get(word), path)
         for word in ("items", "additionalProperties"):
             yield from self.every(node.get(word), f"{path}/*")
         for child in node.get("anyOf", ()):
@@ -181,7 +183,7 @@ class Walk:
             return
         if value in node.get("enum", ()):
             self.used.add(f"{path}={value}")
-        for child in node.get("anyOf", ()):
+        for child in (*node.get("anyOf", ()), node.get("then"), node.get("else")):
             self.visit(value, child, path)
         if isinstance(value, dict):
             known = node.get("properties", {})

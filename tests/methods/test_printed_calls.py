@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner import Client, Problem, document
+from runner import Client, InvalidArguments, Problem, document, validation
 from runner.request import written
 
 if TYPE_CHECKING:
@@ -121,12 +121,37 @@ def test_each_slip_has_a_reason() -> None:
 def test_what_is_sent_is_what_is_printed(path: Path, portals: Mapping[str, Client]) -> None:
     wrong = []
     for call in read(path):
-        ways = portals["webhook"].methods.get(call.method).document.get("auth", ["webhook"])
-        client = portals[ways[0]]
+        way = way_of(portals["webhook"], call)
+        client = portals[way]
         method = client.methods.get(call.method)
         if not refusals(client, call):
-            wrong += [f"{call}: {fault}" for fault in differences(client, method, call, ways[0])]
+            wrong += [f"{call}: {fault}" for fault in differences(client, method, call, way)]
     assert wrong == []
+
+
+def way_of(webhook: Client, call: Printed) -> str:
+    """How a printed call is authorised: by a webhook, unless the method or what is left out of the call forbids it."""
+    method = webhook.methods.get(call.method)
+    ways = method.document.get("auth", ["webhook"])
+    asked = validation.demanded(method, method.service.schemes[0], named(method, call.body))
+    return "token" if asked else str(ways[0])
+
+
+@pytest.mark.parametrize("path", FILES, ids=shown)
+def test_what_a_webhook_needs_besides_is_told_and_a_token_needs_it_not(
+    path: Path, portals: Mapping[str, Client]
+) -> None:
+    for call in read(path):
+        if (
+            way_of(portals["webhook"], call) == "token"
+            and "auth" not in portals["token"].methods.get(call.method).document
+        ):
+            params = named(portals["token"].methods.get(call.method), call.body)
+            told = [str(one) for one in portals["webhook"].check(call.method, params) if one.level == "warning"]
+            assert any("with the inbound webhook" in one for one in told), call
+            with pytest.raises(InvalidArguments, match="with the inbound webhook"):
+                portals["webhook"].prepare(call.method, params)
+            assert not any("webhook" in str(one) for one in portals["token"].check(call.method, params)), call
 
 
 def differences(client: Client, method: Method, call: Printed, way: str) -> Iterator[str]:

@@ -506,3 +506,20 @@ def test_a_conversation_that_nobody_waits_for_is_left_before_it_sends(portal: Cl
     with pytest.raises(Stopped):
         portal._drive(converse(portal.plan("ping", {}, {}).call, portal._planner.session), stopped)
     assert wire.sent == []
+
+
+def test_what_one_way_of_authorising_asks_for_is_a_warning_of_the_check(library: Callable[..., Client]) -> None:
+    by_link = library(url="https://library.example/r/7/secret/")
+    (told,) = by_link.check("desk.ring", {"whom": {"sign": "A1"}})
+    assert (told.level, str(told)) == ("warning", "bell: is required with the link of a reader")
+    with pytest.raises(InvalidArguments, match="bell: is required with the link of a reader"):
+        by_link.prepare("desk.ring", {"whom": {"sign": "A1"}})
+    assert by_link.check("desk.ring", {"whom": {"sign": "A1"}, "bell": 1}) == []
+    assert library().check("desk.ring", {"whom": {}}) == []
+
+
+def test_nothing_is_asked_for_besides_where_nobody_calls(library: Callable[..., Client]) -> None:
+    nobody = library(reader=7)
+    assert nobody.check("desk.ring", {"whom": {}}) == []
+    with pytest.raises(MissingCredentials):
+        nobody.prepare("desk.ring", {"whom": {}})

@@ -114,6 +114,11 @@ def test_a_refusal_is_shown_as_json_with_status_and_details() -> None:
     assert "details" not in ServiceError("no").as_dict()
 
 
+def test_a_refusal_that_leaves_a_doubt_says_so() -> None:
+    assert "outcome" not in ServiceError("no", kind="server").as_dict()
+    assert ServiceError("no", kind="server", outcome="unknown").as_dict()["outcome"] == "unknown"
+
+
 def test_a_lost_answer_says_whether_the_server_may_have_acted() -> None:
     assert TransportError("lost").as_dict()["outcome"] == "unknown"
     assert TransportError("lost", outcome="not sent", status=502).as_dict() | {"hint": ""} == {

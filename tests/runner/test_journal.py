@@ -105,6 +105,7 @@ def test_what_is_no_json_is_refused() -> None:
     "error",
     [
         ServiceError("no", code="NO", status=400, kind="usage", rejected=True, details=[1], hint="h", method="m"),
+        ServiceError("no", code="ODD", status=500, kind="server", outcome="unknown"),
         AuthError("no", code="WHO", status=401, kind="auth", method="m"),
         LimitExceeded("no", code="BUSY", status=503, kind="rate_limit", rejected=True),
         TransportError("cut", outcome="unknown", status=502, hint="look", method="m"),

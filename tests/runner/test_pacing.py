@@ -10,9 +10,9 @@ import pytest
 
 from runner import LimitExceeded, ServiceError, TransportError
 from runner.bucket import SLACK
+from runner.limit import Limit
 from runner.pacing import Book, again
 from runner.response import Reply
-from runner.spec import Limit
 
 if TYPE_CHECKING:
     from runner.catalog import Catalog

@@ -470,6 +470,16 @@ def test_a_first_call_yields_a_credential(port: Port) -> None:
     assert port.ask("POST", "/gate/ping", X_Gate="open")[0] == 200
 
 
+def test_a_way_of_authorising_may_need_more_of_an_input_in_a_batch_too(sail: Callable[..., Port]) -> None:
+    port = sail(ring="params: {bell: {}}\nby_auth: {link: {required: [bell]}}\nsandbox: {does: example}")
+    assert port.fault("ring", {})[:2] == (400, "missing")
+    assert port.ask("POST", "/r/7/sesame/ring", {"bell": 1})[0] == 200
+    assert port.ask("POST", "/api/ring", {"auth": "toktok"})[0] == 200
+    found = port.call("batch", {"calls": {"a": "ring?bell=1", "b": "ring"}})
+    assert list(found["done"]) == ["a"]
+    assert list(found["faults"]) == ["b"]
+
+
 def test_a_client_signs_in_by_itself(tmp_path: Path) -> None:
     methods = write(
         tmp_path,

@@ -8,7 +8,9 @@ from runner import document, spec
 from runner import node as node_module
 from runner.compiler import checked
 from runner.errors import SpecError
-from runner.spec import Limit, Method, Reading, Refusal, Retry, Scheme, Sending, Service
+from runner.limit import Limit, Retry, seconds
+from runner.refusal import Refusal
+from runner.spec import Method, Reading, Scheme, Sending, Service
 
 SERVICE = """
 spec: 1
@@ -61,7 +63,7 @@ def made(text: str = "", variant: str = "", name: str = "box.add") -> Method:
 
 @pytest.mark.parametrize(("text", "number"), [("500ms", 0.5), ("30s", 30.0), ("1.5m", 90.0), ("1h", 3600.0)])
 def test_times_are_read_in_seconds(text: str, number: float) -> None:
-    assert spec.seconds(text) == number
+    assert seconds(text) == number
 
 
 @pytest.mark.parametrize(
@@ -310,6 +312,23 @@ def test_an_error_is_known_by_its_code_and_then_by_its_status(code: str, status:
 
 def test_a_methods_own_words_for_an_error_win() -> None:
     assert made("errors: {slow: {kind: server, hint: Rest}}").refusal("SLOW", 400) == Refusal("server", hint="Rest")
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        ("a", "a"),
+        ("[a, b]", "a or b"),
+        ("{all: [a, b]}", "a and b"),
+        ("{all: [a, [b, c]]}", "a and (b or c)"),
+        ("[a, {all: [b, c]}]", "a or (b and c)"),
+        ("{all: [a, [b]]}", "a and b"),
+        ("[[a, b], c]", "a or b or c"),
+        ("''", ""),
+    ],
+)
+def test_permissions_are_told_in_words(scope: str, words: str) -> None:
+    assert made(f"scope: {scope}").scope == words
 
 
 def test_secrets_are_veiled_at_every_depth() -> None:
