@@ -10,6 +10,7 @@ from runner.spec import Method, Service
 if TYPE_CHECKING:
     from runner.catalog import Catalog
 
+PHONE = {"no": {"type": "string"}, "id": {"type": "integer", "readOnly": True}}
 METHOD = Method.read(
     {
         "method": "note.add",
@@ -19,7 +20,7 @@ METHOD = Method.read(
             "title": {"type": "string", "description": "What it is called"},
             "kind": {"enum": ["a", "b"], "default": "a"},
             "marks": {"type": "array", "items": {"type": "integer"}, "description": "Marks"},
-            "phones": {"type": "array", "items": {"type": "object", "properties": {"no": {"type": "string"}}}},
+            "phones": {"type": "array", "items": {"type": "object", "properties": PHONE}},
             "place": {"type": "object", "properties": {"room": {"type": "string", "description": "Which room"}}},
             "old": {"type": "string", "deprecated": True},
             "made": {"type": "string", "generate": "now"},
