@@ -55,13 +55,32 @@ def references(node: Any) -> list[str]:
 
 
 def resolved(node: Any, defs: Mapping[str, Any]) -> Json:
-    """A node with its reference followed and its own words laid over; nothing for what is no node."""
+    """A node with its reference followed and its own words laid over; nothing for what is no node.
+
+    Both count for a validator, so the keys that a type has stay where the node says more of some of them.
+    """
     block: Json = node if isinstance(node, dict) else {}
     while "$ref" in block:
         own = {key: value for key, value in block.items() if key != "$ref"}
         target = defs.get(block["$ref"][8:])
-        block = {**target, **own} if isinstance(target, dict) else own
+        block = {**target, **own, **_together(target, own)} if isinstance(target, dict) else own
     return block
+
+
+def _together(target: Json, own: Json) -> Json:
+    """What a type and a node that refers to it say of the keys of an object, where both do."""
+    both: Json = {}
+    for word in ("properties", "patternProperties"):
+        if word in target and word in own:
+            both[word] = {**target[word], **{key: _laid(target[word].get(key), own[word][key]) for key in own[word]}}
+    if "required" in target and "required" in own:
+        both["required"] = [*dict.fromkeys([*target["required"], *own["required"]])]
+    return both
+
+
+def _laid(under: Any, over: Any) -> Any:
+    """One key's node over the other's."""
+    return {**under, **over} if isinstance(under, dict) and isinstance(over, dict) else over
 
 
 def child(node: Any, key: str, defs: Mapping[str, Any]) -> Any:

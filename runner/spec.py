@@ -266,7 +266,7 @@ class Param:
     def read(cls, name: str, node: Any, place: str, types: Json) -> Param:
         """The param of a node; `place` is where it travels unless it says so itself."""
         block: Json = node if isinstance(node, dict) else {}
-        whole = {**resolved(block, types), **block}
+        whole = {**block, **resolved(block, types)}
         return cls(
             name=name,
             wire=whole.get("wire", name),

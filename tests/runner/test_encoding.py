@@ -17,10 +17,15 @@ from runner.node import resolved
 PICTURE = File("cat.png", b"\x89PNG")
 PACKED = base64.b64encode(b"\x89PNG").decode()
 ENCODERS = {"yn": {"true": "Y", "false": "N"}, "one": {"true": 1, "false": 0}, "file": ["{name}", "{base64}"]}
-DEFS = {
+DEFS: dict[str, dict[str, Any]] = {
     "flag": {"encode": "yn"},
     "far": {"$ref": "#/$defs/flag"},
     "photo": {"type": "string", "contentEncoding": "base64"},
+    "book": {
+        "properties": {"id": {"$ref": "#/$defs/far", "title": "a number"}, "open": {"encode": "yn"}},
+        "patternProperties": {"^x": {"type": "string"}},
+        "required": ["id"],
+    },
 }
 
 
@@ -60,6 +65,24 @@ def test_an_empty_file_is_the_callers_mistake(tmp_path: Path) -> None:
 )
 def test_a_reference_is_followed_with_its_own_words_laid_over(node: object, whole: dict[str, Any]) -> None:
     assert resolved(node, DEFS) == whole
+
+
+@pytest.mark.parametrize(
+    ("own", "both"),
+    [
+        ({"properties": {"id": {"default": 1}}}, {"id": {"$ref": "#/$defs/far", "title": "a number", "default": 1}}),
+        ({"properties": {"id": True}}, {"id": True}),
+        ({"properties": {"size": {"type": "integer"}}}, {"size": {"type": "integer"}}),
+    ],
+)
+def test_the_keys_of_a_type_stay_where_a_node_says_more_of_some(own: dict[str, Any], both: dict[str, Any]) -> None:
+    book = DEFS["book"]
+    found = resolved({"$ref": "#/$defs/book", "required": ["open", "id"], **own}, DEFS)
+    assert found == {
+        "properties": {**book["properties"], **both},
+        "patternProperties": book["patternProperties"],
+        "required": ["id", "open"],
+    }
 
 
 @pytest.mark.parametrize(
