@@ -288,8 +288,14 @@ class Catalog:
         return data
 
     def find(self, words: str, service: str = "") -> list[index.Row]:
-        """The methods whose name, summary, params or translation hold every word, the nearest first."""
-        return index.search(self.trees, words, service, self.lang)
+        """The methods whose name, summary, params or translation hold the words, the nearest first; see `search`."""
+        return self.search(words, service)[0]
+
+    def search(self, words: str, service: str = "") -> tuple[list[index.Row], bool]:
+        """What `find` gives, and whether these hold every word: else they are the nearest there are."""
+        from . import search
+
+        return search.search(self.trees, words, service, self.lang)
 
 
 class Methods:
@@ -307,5 +313,5 @@ class Methods:
         return self._catalog.method(self._service, name)
 
     def find(self, words: str) -> list[index.Row]:
-        """The methods whose name, summary or params hold every word, the nearest first."""
+        """The methods whose name, summary or params hold the words, the nearest first."""
         return self._catalog.find(words, self._service)

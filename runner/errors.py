@@ -217,14 +217,14 @@ REFUSALS: dict[str, type[ServiceError]] = {
 }
 
 
-def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """The known words that `word` may have been meant as, letter case apart, best first."""
+def nearest(word: str, known: Iterable[str], most: int = 1, least: float = 0) -> list[str]:
+    """The known words that `word` may have been meant as, letter case apart, best first; `least` is from 0 to 1."""
     from difflib import get_close_matches
 
     folded: dict[str, str] = {}
     for name in known:
         folded.setdefault(name.lower(), name)
-    least = 0.5 if len(word) <= _SHORT and word.isalnum() else 0.6
+    least = least or (0.5 if len(word) <= _SHORT and word.isalnum() else 0.6)
     return [folded[near] for near in get_close_matches(word.lower(), folded, most, least)]
 
 

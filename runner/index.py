@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"declarest-index 3 "
 FIRST = 96
-LONG = 5  # letters of a word that has an ending to drop
-SAID = 16  # what a summary of nothing but the words weighs; a word of the name weighs up to 3
 SMALL = 64  # folders, so few that looking at some of them saves nothing
 MAPS = os.name == "posix"  # elsewhere a file that somebody has mapped can't be replaced: it is read whole
 
@@ -134,14 +132,16 @@ class Tree:
                 return False
         return all(stamp(root + name) == (int(time), int(size)) for _, time, size, name in self.rows("P"))
 
-    def hits(self, words: list[str]) -> Iterator[list[str]]:
-        """The rows of methods, commands and translations that hold every word, or a longer one, in their order."""
-        places = set.intersection(*(self._places(word) for word in words))
-        for at in sorted(places):
-            yield self._data[FIRST + at : self._data.find(b"\n", FIRST + at)].decode().split("\t")
+    def cells(self, at: int) -> list[str]:
+        """The row at a place that `places` or `places_of` gave."""
+        return self._data[FIRST + at : self._data.find(b"\n", FIRST + at)].decode().split("\t")
 
-    def _places(self, word: str) -> set[int]:
-        """The places of the rows that hold a word: those of every known word that it is a part of."""
+    def places_of(self, word: str) -> set[int]:
+        """The places of the rows that hold a word as it stands."""
+        return {int(at) for cells in self.rows("W", word) for at in self.text(int(cells[2]), int(cells[3])).split()}
+
+    def places(self, word: str) -> set[int]:
+        """The places of the rows of methods, commands and translations that hold a word, or a longer one."""
         found: set[int] = set()
         at, end, wanted = self._first(b"W\t"), self._first(b"X\t"), word.encode()
         while (at := self._data.find(wanted, at, end)) >= 0:
@@ -160,56 +160,6 @@ def near(folder: str) -> Callable[[str], bool]:
 def upper(name: str) -> bool:
     """The folders of services and of areas."""
     return name.count("/") < 2  # noqa: PLR2004 - service/area
-
-
-def search(trees: list[Tree], words: str, service: str = "", lang: str = "") -> list[Row]:
-    """The methods whose name, summary, params or translation hold every word, the nearest first.
-
-    A name that holds the words stands before one that does not, and a summary that says little else before
-    a longer one. Where no method holds the words, their beginnings are looked for: a word in another number
-    or case is found so.
-    """
-    wanted = words.lower().split()
-    return _holding(trees, wanted, service, lang) or _holding(
-        trees, [beginning(word) for word in wanted], service, lang
-    )
-
-
-def beginning(word: str) -> str:
-    """A word without the letters that a number or a case may change."""
-    return word[:-2] if len(word) > LONG else word[:-1] if len(word) == LONG else word
-
-
-def _holding(trees: list[Tree], wanted: list[str], service: str, lang: str) -> list[Row]:
-    """The methods that hold every word, or a longer one, the nearest first."""
-    found: dict[tuple[str, str], Row] = {}
-    near: dict[tuple[str, str], float] = {}
-    for number, tree in enumerate(trees):
-        for cells in tree.hits(wanted) if wanted else ():
-            if cells[0] == "M":
-                hidden = any(one.method(cells[1], cells[2]) for one in trees[:number])
-                row = None if hidden else Row(cells)
-            else:
-                name = cells[6 if cells[0] == "A" else 3]
-                row = next((row for one in trees if (row := one.method(cells[1], name))), None)
-            if row and service in {"", row.service}:
-                key = (row.service, row.name)
-                near[key] = max(near.get(key, 0), _share(wanted, cells[-1]))
-                found.setdefault(key, translated(trees, row, lang))
-
-    def rank(row: Row) -> tuple[float, int, str]:
-        name = row.name.lower()
-        parts = name.split(".")
-        in_name = sum(2 * (word in parts) + (word in name) for word in wanted)
-        return (-in_name - SAID * near[row.service, row.name], len(name), name)
-
-    return sorted(found.values(), key=rank)
-
-
-def _share(wanted: list[str], summary: str) -> float:
-    """How much of a summary the words are."""
-    said = summary.lower().split()
-    return sum(word.startswith(tuple(wanted)) for word in said) / (len(said) or 1)
 
 
 def translated(trees: list[Tree], row: Row, lang: str) -> Row:

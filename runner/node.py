@@ -99,6 +99,13 @@ def child(node: Any, key: str, defs: Mapping[str, Any]) -> Any:
     return block.get("additionalProperties")
 
 
+def places_within(nodes: Mapping[str, Any], name: str, defs: Mapping[str, Any]) -> list[str]:
+    """Where the objects among these nodes know a key of this name, letter case apart: fields.TITLE for title."""
+    folded = name.lower().replace("-", "_")
+    known = ((outer, key) for outer, node in nodes.items() for key in resolved(node, defs).get("properties", {}))
+    return [f"{outer}.{key}" for outer, key in known if key.lower() == folded]
+
+
 def veiled(value: Any, node: Any, defs: Mapping[str, Any]) -> Any:
     """The value with `***` in the place of every secret in it."""
     block = resolved(node, defs)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import precheck
 from .errors import InvalidArguments, Problem, did_you_mean, nearest
-from .node import resolved
+from .node import places_within, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MOST_LISTED = 12
+MOST_NEAR = 2
 MOST_NAME = 200
 _PICTURES = {
     "jpeg": b"\xff\xd8\xff",
@@ -243,7 +244,8 @@ def _unknown(error: Any, method: Method, path: str) -> Iterator[Problem]:
     for name in error.instance:
         if name in known or any(precheck.form_of(form).search(name) for form in forms):
             continue
-        near = nearest(name, known)
+        within = [] if path else places_within(error.schema.get("properties", {}), name, method.schema.get("$defs", {}))
+        near = within[:MOST_NEAR] or nearest(name, known)
         what = f"{method.full_name} has no parameter {name}" if not path else f"has no key {name}"
         listed = ", ".join(known[:MOST_LISTED]) + ("…" if len(known) > MOST_LISTED else "")
         hint = did_you_mean(near) or (f"it has {listed}" if known else "it takes none")
@@ -255,7 +257,10 @@ def _missing(error: Any, path: str) -> Iterator[Problem]:
     if error.validator == "required":
         for name in needs:
             if name not in error.instance:
-                yield Problem("error", f"{path}.{name}" if path else name, "is required")
+                others = [key for key in error.instance if key not in error.schema.get("properties", {})]
+                near = nearest(name, others) if path else []
+                hint = f"{near[0]} stands there; inside an object every letter counts" if near else ""
+                yield Problem("error", f"{path}.{name}" if path else name, "is required", hint)
         return
     for name, others in needs.items():
         for other in others:
@@ -276,7 +281,10 @@ def _enum(error: Any, value: str) -> tuple[str, str]:
 
 
 def _type(error: Any, value: str) -> tuple[str, str]:
-    return f"{value} is not {error.schema.get('title') or _types(error.validator_value)}", ""
+    place = ".".join(map(str, error.absolute_path))
+    keys = [f"{place}.{key}" for key in error.schema.get("properties", {})][:MOST_NEAR]
+    hint = f"give {', '.join(keys)} and the like" if keys and isinstance(error.instance, str) else ""
+    return f"{value} is not {error.schema.get('title') or _types(error.validator_value)}", hint
 
 
 def _pattern(error: Any, value: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ SOURCES = {path.relative_to(REPOSITORY).as_posix(): path for path in sorted((REP
 ORDER = """
 errors discretion
 document template query folders node bucket draft refusal limit
-spec index dialects remote lease ledger
+spec index search dialects remote lease ledger
 precheck validation encoding forms compiler
 strongbox ring catalog profiles settings arguments skeleton request response pacing output export
 journal table columns

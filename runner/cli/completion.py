@@ -6,6 +6,12 @@ from ..errors import CallError, RunnerError, UnknownMethod, did_you_mean, neares
 from . import console
 from .quick import SHELLS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..spec import Method
+
 _SCRIPTS = {
     "bash": """\
 _declarest() {
@@ -14,8 +20,10 @@ _declarest() {
     [[ "$current" == *" " ]] && words+=("")
     local cut="${COMP_WORDS[COMP_CWORD]}" last="${words[${#words[@]}-1]}"
     mapfile -t COMPREPLY < <(declarest --complete "${words[@]:1}" 2>/dev/null)
-    [[ "$last" == *[:=]* ]] && COMPREPLY=("${COMPREPLY[@]#"${last%"$cut"}"}")
-    [[ ${#COMPREPLY[@]} -eq 1 && "${COMPREPLY[0]}" == *= ]] && compopt -o nospace
+    local head="${last%"${cut##*[:=]}"}"
+    head="${head%@}"
+    [[ "$last" == *[:=]* ]] && COMPREPLY=("${COMPREPLY[@]#"$head"}")
+    [[ ${#COMPREPLY[@]} -eq 1 && "${COMPREPLY[0]}" == *[=/] ]] && compopt -o nospace
     return 0
 }
 complete -o default -F _declarest declarest
@@ -124,10 +132,46 @@ def _of_method(catalog: object, words: list[str]) -> list[str]:
     param = arguments.by_flag(method, before[-1]) if before[-1].startswith("-") else None
     if param is not None:
         known = arguments.known_values(param.schema, method.schema.get("$defs", {}))
-        return [word for word in known if word and word.lower().startswith(current.lower())]
+        return [*(word for word in known if word and word.lower().startswith(current.lower())), *_files(current)]
     if current.startswith("-"):
         own = command["flags"] if command else ()
         more = flags_of(method) if command is None or "call" in command else ()
         every = dict.fromkeys([*own, *more, *SWITCHES, *VALUES])
         return [flag for flag in every if flag.startswith(current)]
-    return [f"{name}=" for name in method.params if name.lower().startswith(current.lower())]
+    return _values(method, current) if "=" in current else _names(method, current)
+
+
+def _names(method: Method, current: str) -> list[str]:
+    """The names of params, and behind a dot the keys of an object: fields.TITLE=."""
+    from .. import arguments
+    from ..node import resolved
+
+    outer, dot, start = current.rpartition(".")
+    known: Iterable[str] = method.params
+    if dot:
+        node = arguments.node_at(method, arguments.steps(outer))
+        known = resolved(node, method.schema.get("$defs", {})).get("properties", {})
+    return [f"{outer}{dot}{name}=" for name in known if name.lower().startswith(start.lower())]
+
+
+def _values(method: Method, current: str) -> list[str]:
+    """What may stand behind the sign of name=value: known values, and files behind @."""
+    from .. import arguments
+
+    found = arguments.split(current)
+    path, sign, text = found or ([""], "", "")
+    head = current.removesuffix(text)
+    node = arguments.node_at(method, path)
+    known = arguments.known_values(node, method.schema.get("$defs", {})) if sign == "=" else []
+    return [*(f"{head}{word}" for word in known if word.lower().startswith(text.lower())), *_files(text, head)]
+
+
+def _files(text: str, head: str = "") -> list[str]:
+    """The files and folders that begin like a word behind @."""
+    if not text.startswith("@"):
+        return []
+    import glob
+    import os
+
+    found = sorted(glob.glob(f"{glob.escape(text[1:])}*"))
+    return [f"{head}@{name}{os.sep if os.path.isdir(name) else ''}" for name in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections import Counter
 from textwrap import wrap
@@ -166,6 +167,7 @@ def _params(method: Method) -> list[str]:
         mark = " (required)" if name in required else _required_by_way(method, name)
         spelt = f"{flags}" if _reaches(method, param) else f"{name}=…"
         lines.append(item(spelt, f"{name}{mark}: {_about(method, param)}"))
+        lines += _keys(method, param)
     lines += [item(f"{form.pattern}=…", _about(method, param)) for form, param in method.patterns]
     return lines
 
@@ -177,6 +179,22 @@ def _required_by_way(method: Method, name: str) -> str:
     return f" (required with the {' and the '.join(ways)})" if ways else ""
 
 
+def _keys(method: Method, param: Param) -> list[str]:
+    """The keys of an object, or of the objects in a list: how each is written, and what it is."""
+    defs = method.schema.get("$defs", {})
+    block = resolved(param.schema, defs)
+    inner = block if "properties" in block else resolved(block.get("items"), defs)
+    path = param.name if inner is block else f"{param.name}.0"
+    required = inner.get("required", ())
+    lines = []
+    for key, node in inner.get("properties", {}).items():
+        each = list(resolved(resolved(node, defs).get("items"), defs).get("properties", ()))
+        more = f"; each has {', '.join(each)}" if each else ""
+        mark = "(required) " if key in required else ""
+        lines.append(item(f"  {path}.{key}=…", f"{mark}{_of_node(method, node)}{more}"))
+    return lines
+
+
 def _reaches(method: Method, param: Param) -> bool:
     """Whether a param's flag is its own, and not one that every call takes."""
     name = param.flags[0].removeprefix("--").replace("-", "_")
@@ -186,13 +204,18 @@ def _reaches(method: Method, param: Param) -> bool:
 
 def _about(method: Method, param: Param) -> str:
     """What a param is: its kind, its meaning, its values."""
-    block = resolved(param.schema, method.schema.get("$defs", {}))
-    parts = [kind(block, method.schema.get("$defs", {})), block.get("description", "")]
-    if says_yes(method, param.name) if param.name in method.params else False:
-        parts[0] = "yes or no"
-    elif "enum" in block:
+    switch = param.name in method.params and says_yes(method, param.name)
+    return _of_node(method, param.schema, "yes or no" if switch else "")
+
+
+def _of_node(method: Method, node: Any, named: str = "") -> str:
+    """What a value is: its kind, or that name of it, its meaning, its values."""
+    defs = method.schema.get("$defs", {})
+    block = resolved(node, defs)
+    parts = [named or kind(block, defs), block.get("description", "")]
+    if "enum" in block and not named:
         parts.append("one of " + ", ".join(text_of(one) or '""' for one in block["enum"]))
-    elif block.get("examples"):
+    elif block.get("examples") and not named:
         parts.append(
             "such as " + ", ".join(json.dumps(one, ensure_ascii=False).strip('"') for one in block["examples"])
         )
@@ -238,19 +261,25 @@ def command_line(method: Method, params: Json) -> str:
     words = ["declarest", method.service.name, method.full_name]
     for name, value in params.items():
         param = method.params.get(method.canonical(name))
-        text = _as_text(value)
-        node, encoders = param.schema if param else {}, method.service.encoders
-        if text is None or arguments.typed(text, node, method.schema.get("$defs", {}), encoders) != value:
-            words.append(f"{name}:={json.dumps(value, ensure_ascii=False)}")
-            continue
-        text = f"@{text}" if text.startswith("@") else text
-        if param is None or not _reaches(method, param):
-            words.append(f"{name}={text}")
+        found = _assigned(method, name, value)
+        text = found[0].partition("=")[2]
+        if found[0] != f"{name}={text}" or param is None or not _reaches(method, param):
+            words += found
         elif text.startswith("-"):
             words.append(f"{param.flags[0]}={text}")
         else:
             words += [param.flags[0], text]
     return shlex.join(words)
+
+
+def _assigned(method: Method, path: str, value: Any) -> list[str]:
+    """The words that give a value: an object key by key, and as JSON what has no plainer form."""
+    if isinstance(value, dict) and value and all(re.fullmatch(r"[^\W\d]\w*", key) for key in value):
+        return [word for key, one in value.items() for word in _assigned(method, f"{path}.{key}", one)]
+    text, node = _as_text(value), arguments.node_at(method, arguments.steps(path))
+    if text is None or arguments.typed(text, node, method.schema.get("$defs", {}), method.service.encoders) != value:
+        return [f"{path}:={json.dumps(value, ensure_ascii=False)}"]
+    return [f"{path}=@{text}" if text.startswith("@") else f"{path}={text}"]
 
 
 def _as_text(value: Any) -> str | None:

@@ -18,6 +18,7 @@ COMMANDS = (
 RESERVED = ("mcp",)
 SHELLS = ("bash", "fish", "zsh")
 MOST_HITS = 40
+NEAREST = "no method has all of these words; the nearest are\n"
 
 
 def answer(argv: list[str]) -> int | None:
@@ -67,12 +68,16 @@ def _find(trees: list[index.Tree], words: str) -> int | None:
     services = {cells[1] for tree in trees for cells in tree.rows("S")}
     first, _, more = words.partition(" ")
     service, words = (first, more) if more and first in services else ("", words)
-    rows = index.search(trees, words, service, language())
+    from .. import search
+
+    rows, whole = search.search(trees, words, service, language())
     shown = rows[:MOST_HITS]
     folders = {row.file.rpartition("/")[0] for row in shown}
     fresh = all(any(tree.fresh(row) for tree in trees) for row in shown)
     if not rows or not fresh or not all(tree.current(folders.__contains__) for tree in trees):
         return None  # nothing to show, or something changed beside it: more than the index is needed
+    if not whole:
+        sys.stderr.write(NEAREST)
     sys.stdout.write(listed(rows, services=len(services) > 1))
     return 0
 

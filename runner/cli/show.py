@@ -10,7 +10,7 @@ from ..skeleton import skeleton
 from . import console
 from . import help as pages
 from .dialect import method_of as command_method
-from .quick import listed
+from .quick import NEAREST, listed
 from .words import catalog, general
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def find(argv: list[str]) -> int:
-    """`find WORDS`: the methods that hold every word."""
+    """`find WORDS`: the methods that hold the words."""
     line = general(argv)
     if line.on("--help") or not line.rest:
         console.answer(pages.command("find"))
@@ -32,14 +32,17 @@ def find(argv: list[str]) -> int:
     services = methods.services()
     service = line.rest[0] if len(line.rest) > 1 and line.rest[0] in services else ""
     words = " ".join(line.rest[1:] if service else line.rest)
-    rows = methods.find(words, service)
+    rows, whole = methods.search(words, service)
+    if rows and not whole:
+        console.note(NEAREST.rstrip())
     if "--output" in line.options:
         found = [{"service": row.service, "method": row.name, "summary": row.summary} for row in rows]
         console.answer(output.text(found, line.get("--output"), width=console.width()))
     elif rows:
         console.answer(listed(rows, services=len(services) > 1))
     else:
-        raise CallError(f"no method has {' and '.join(words.split())}", hint="say fewer words, or another one")
+        unknown = [word for word in words.split() if not methods.find(word, service)] or words.split()
+        raise CallError(f"no method has {' and '.join(unknown)}", hint="say it in other words")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import arguments, settings
 from ..errors import CallError, did_you_mean, nearest
+from ..node import places_within
 from ..output import FILES, FORMS
 from .quick import language
 
@@ -50,6 +51,7 @@ VALUES = {
     "--lang": "LANGUAGE: of summaries, such as ru",
     "--state": "FILE: with --sandbox: where it keeps what it knows",
 }
+MOST_FLAGS = 8
 SHORT = {"-h": "--help", "-v": "--verbose", "-o": "--output", "-q": "--query"}
 
 
@@ -318,6 +320,14 @@ def flags_of(method: Method) -> list[str]:
 
 
 def _near_flag(flag: str, method: Method, dialect: Json) -> str:
-    known = [*flags_of(method), *SWITCHES, *VALUES, *dialect]
-    near = nearest(flag.lower(), known)
-    return did_you_mean(near) or f"declarest {method.service.name} {method.full_name} --help lists them"
+    """What may have been meant: a key of an object, a param, an option of every call; else what there is."""
+    nodes = {name: param.schema for name, param in method.params.items()}
+    if within := places_within(nodes, flag.removeprefix("--"), method.schema.get("$defs", {})):
+        return f"write {within[0]}=…"
+    own = [flag for param in method.params.values() for flag in param.flags]
+    known = [*flags_of(method)[len(own) :], *SWITCHES, *VALUES]
+    own += dialect
+    near = nearest(flag, [*own, *nearest(flag, known, least=0.75)])
+    params = [flag for flag in own if flag.startswith("--")][:MOST_FLAGS]
+    what = f"it has {', '.join(params)}; " if params else ""
+    return did_you_mean(near) or f"{what}declarest {method.service.name} {method.full_name} --help lists them all"

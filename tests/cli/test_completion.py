@@ -52,6 +52,13 @@ def test_an_unknown_shell_is_met_with_those_that_are_known(shell: str, told: str
         (["notes", "note.add", "pl"], ["place="]),
         (["notes", "note.add", "PI"], ["picture=", "PIN="]),
         (["notes", "note.add", "title=A", "si"], ["size="]),
+        (["notes", "note.add", "place.SH"], ["place.shelf="]),
+        (["notes", "note.add", "place."], ["place.room=", "place.shelf="]),
+        (["notes", "note.add", "phone.0.v"], ["phone.0.VALUE="]),
+        (["notes", "note.add", "title.x"], []),
+        (["notes", "note.add", "kind=r"], ["kind=Round"]),
+        (["notes", "note.add", "kind:=r"], []),
+        (["notes", "note.add", "=r"], []),
         (["notes", "NewNote", "--pl"], ["--place"]),
         (["notes", "NoteShape", "--pl"], []),
         (["note.add", "--pl"], ["--place"]),
@@ -68,6 +75,18 @@ def test_an_unknown_shell_is_met_with_those_that_are_known(shell: str, told: str
 )
 def test_flags_names_and_values_of_a_method_are_offered(words: list[str], found: list[str], line: Run) -> None:
     assert line("--complete", *words) == (0, "".join(f"{one}\n" for one in found), "")
+
+
+@pytest.mark.parametrize("word", ["--picture @", "picture=@", "place.room=@", "lines:=@"])
+def test_files_are_offered_behind_the_sign_for_a_file(word: str, line: Run, desk: Path) -> None:
+    for name in ("cat [1].png", "cat.png", "dog.png"):
+        (desk / name).touch()
+    (desk / "cats").mkdir()
+    *before, begun = f"{word}cat".split()
+    head = begun.removesuffix("cat")
+    said = line("--complete", "notes", "note.add", *before, begun)
+    assert said.out.splitlines() == [f"{head}cat [1].png", f"{head}cat.png", f"{head}cats/"]
+    assert line("--complete", "notes", "note.add", *before, f"{begun} [").out == f"{head}cat [1].png\n"
 
 
 def test_a_broken_file_is_met_with_silence(line: Run, desk: Path) -> None:
@@ -117,12 +136,25 @@ def test_bash_completes_what_is_typed(typed: str, offered: list[str], command: d
     assert (said.stdout.split(), said.stderr) == (offered, "")
 
 
-def test_bash_offers_what_comes_behind_a_sign_that_parts_words(command: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("found", "typed", "parts", "offered"),
+    [
+        ("note:add note:get", "note:", "note : ''", ["add", "get"]),
+        ("kind=A kind=B", "kind=", "kind =", ["A", "B"]),
+        ("kind=AA kind=AB", "kind=A", "kind = A", ["AA", "AB"]),
+        ("x=@a x=@b", "x=@", "x =@", ["@a", "@b"]),
+        ("x=@ab x=@ac", "x=@a", "x =@ a", ["@ab", "@ac"]),
+        ("@ab @ac", "@a", "@ a", ["@ab", "@ac"]),
+    ],
+)
+def test_bash_offers_what_comes_behind_a_sign_that_parts_words(
+    found: str, typed: str, parts: str, offered: list[str], command: dict[str, str]
+) -> None:
     script = (
-        'declarest() { echo "note:add"; echo "note:get"; }\n'
+        f"declarest() {{ printf '%s\\n' {found}; }}\n"
         f'source <("{sys.executable}" -m runner completion bash)\n'
-        "COMP_LINE='declarest notes note:'; COMP_POINT=${#COMP_LINE}\n"
-        "COMP_WORDS=(declarest notes note : ''); COMP_CWORD=4\n"
+        f"COMP_LINE='declarest notes {typed}'; COMP_POINT=${{#COMP_LINE}}\n"
+        f"COMP_WORDS=(declarest notes {parts}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n"
         '_declarest\nprintf "%s\\n" "${COMPREPLY[@]}"\n'
     )
     said = subprocess.run(
@@ -133,7 +165,7 @@ def test_bash_offers_what_comes_behind_a_sign_that_parts_words(command: dict[str
         check=True,
         timeout=60,
     )
-    assert said.stdout.split() == ["add", "get"]
+    assert said.stdout.split() == offered
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,10 @@ Parameters:
   --maybe                 maybe: integer or null
   --any                   any: value
   --place                 place: object
+    place.room=…          text
+    place.shelf=…         integer
   --phone                 phone: list of objects
+    phone.0.VALUE=…       text
   limit=…                 limit: integer; Its length
   --color                 color: text; Its colour; such as red, blue
   token=…                 token: text; A word of its own
@@ -48,7 +51,7 @@ Parameters:
 
 Examples:
   # A short note
-  declarest notes note.add --title @@home --lines a,b 'place:={"room": "hall"}' --color red limit=3
+  declarest notes note.add --title @@home --lines a,b place.room=hall --color red limit=3
 
 effect: write; may be repeated
 scope:  notes or papers
@@ -181,7 +184,10 @@ def test_the_kind_of_a_value_is_a_word_or_two(node: Any, word: str) -> None:
         ({"any": "x"}, "--any x"),
         ({"other": "x"}, "other=x"),
         ({"other": 5}, "other:=5"),
-        ({"place": {"room": "hall"}}, '\'place:={"room": "hall"}\''),
+        ({"place": {"room": "hall"}}, "place.room=hall"),
+        ({"place": {"room": "@hall", "shelf": [1]}}, "place.room=@@hall 'place.shelf:=[1]'"),
+        ({"place": {"1": "hall"}}, '\'place:={"1": "hall"}\''),
+        ({"place": {}}, "'place:={}'"),
     ],
 )
 def test_a_line_makes_the_call_of_an_example(params: dict[str, Any], words: str, shelf: Path, desk: Path) -> None:

@@ -36,6 +36,11 @@ def test_names_are_completed_with_and_without_an_index(quickly: bool, line: Run)
     assert line("--complete", "notes", "note.a") == (0, "note.add\n", "")
 
 
+def test_a_search_that_is_nearly_right_says_so(desk: Path, line: Run) -> None:
+    assert line("find", "notes", "picture", "list") == line("find", "notes", "picture", "list", "--lang", "en")
+    assert line("find", "notes", "picture", "list").err == quick.NEAREST
+
+
 def test_search_with_options_and_search_that_finds_nothing_are_left_to_others(desk: Path) -> None:
     Catalog()
     assert quick.answer(["find", "--lang", "ru", "note"]) is None

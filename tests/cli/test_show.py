@@ -19,7 +19,7 @@ def test_find_lists_the_methods_that_hold_every_word(line: Run) -> None:
         "notes note.picture  Fetch the picture of a note\n",
         "",
     )
-    assert line("find", "notes", "list", "--methods", ".").out == "notes note.list  List the notes\n"
+    assert line("find", "notes", "list", "--methods", ".").out.startswith("notes note.list  List the notes\n")
 
 
 def test_find_answers_in_every_form(line: Run) -> None:
@@ -31,8 +31,15 @@ def test_find_without_luck_says_so(line: Run) -> None:
     assert line("find", "qwerty", "asdf") == (
         2,
         "",
-        "error: no method has qwerty and asdf; say fewer words, or another one\n",
+        "error: no method has qwerty and asdf; say it in other words\n",
     )
+
+
+def test_find_says_which_words_nothing_has_and_when_no_method_has_all(line: Run) -> None:
+    assert line("find", "note", "qwerty").err == "error: no method has qwerty; say it in other words\n"
+    said = line("find", "notes", "picture", "list", "--lang", "en")
+    assert said.out.startswith("notes note.")
+    assert said.err == "no method has all of these words; the nearest are\n"
 
 
 def test_find_tells_of_broken_files(line: Run, desk: Path) -> None:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from runner.spec import Method
 
 
+LISTED = (
+    "it has --title, --kind, --lines, --marks, --size, --weight, --done, --either; "
+    "declarest notes note.add --help lists them all"
+)
+
+
 @pytest.fixture
 def method(shelf: Path, desk: Path) -> Method:
     return Catalog(str(shelf)).method("notes", "note.add")
@@ -194,8 +200,11 @@ def test_flags_of_another_tool_lead_where_its_dialect_says(method: Method) -> No
         (["--colr", "red"], "note.add has no option --colr; did you mean --color?"),
         (["--TITEL", "x"], "note.add has no option --TITEL; did you mean --title?"),
         (["--secrt", "x"], "note.add has no option --secrt; did you mean --secret?"),
-        (["--qqqqqq"], "note.add has no option --qqqqqq; declarest notes note.add --help lists them"),
-        (["-x"], "note.add has no option -x; declarest notes note.add --help lists them"),
+        (["--qqqqqq"], f"note.add has no option --qqqqqq; {LISTED}"),
+        (["--use-rid"], f"note.add has no option --use-rid; {LISTED}"),
+        (["-x"], f"note.add has no option -x; {LISTED}"),
+        (["--Shelf", "5"], "note.add has no option --Shelf; write place.shelf=…"),
+        (["--timout", "5"], "note.add has no option --timout; did you mean --timeout?"),
         (["--dry-run=1"], "--dry-run takes no value; write --dry-run"),
         (["--title"], "--title needs a value"),
         (["--title", "--size", "5"], "--title needs a value; if --size is the value, write --title=--size"),

@@ -84,6 +84,10 @@ def test_values_that_are_no_words_are_listed_as_json() -> None:
             {"zzz": 1},
             f"zzz: box.add has no parameter zzz; it has {', '.join(f'p{n}' for n in range(12))}…",
         ),
+        ("params: {fields: {properties: {TITLE: {}}}, more: {}}", {"title": 1},
+         "title: box.add has no parameter title; did you mean fields.TITLE?"),
+        ("params: {titles: {}, a: {properties: {SIZE: {}}}, b: {properties: {SIZE: {}}}, c: {properties: {SIZE: {}}}}",
+         {"SIZE": 1}, "SIZE: box.add has no parameter SIZE; did you mean a.SIZE or b.SIZE?"),
         ("params: {o: {properties: {size: {}}, additionalProperties: false}}", {"o": {"sise": 1}},
          "o.sise: has no key sise; did you mean size?"),
         ("params: {o: {properties: {a: {}}, patternProperties: {'^x': {}}, additionalProperties: false}}",
@@ -92,6 +96,22 @@ def test_values_that_are_no_words_are_listed_as_json() -> None:
 )  # fmt: skip
 def test_an_unknown_name_is_an_error_with_the_nearest_one(text: str, values: dict[str, Any], line: str) -> None:
     assert said(text, values) == [line]
+
+
+def test_a_missing_key_is_told_with_the_one_that_stands_in_its_place() -> None:
+    text = "params: {o: {type: object, properties: {NAME: {}, AGE: {}}, required: [NAME]}}"
+    assert said(text, {"o": {"name": 1}}) == [
+        "o.NAME: is required; name stands there; inside an object every letter counts"
+    ]
+    assert said(text, {"o": {"AGE": 1}}) == ["o.NAME: is required"]
+
+
+def test_text_in_the_place_of_an_object_is_told_where_it_belongs() -> None:
+    text = "params: {phones: {type: array, items: {type: object, properties: {VALUE: {}, KIND: {}, ID: {}}}}}"
+    assert said(text, {"phones": ["+7"]}) == [
+        'phones.0: "+7" is not an object; give phones.0.VALUE, phones.0.KIND and the like'
+    ]
+    assert said(text, {"phones": [5]}) == ["phones.0: 5 is not an object"]
 
 
 def test_unknown_names_pass_where_the_method_or_the_caller_says_so() -> None:
