@@ -100,7 +100,7 @@ def _stray(key: str, known: Json) -> str:
 
 def _bad_patterns(data: Json, kind: str) -> Iterator[tuple[list[str | int], str, str, bool]]:
     """The patterns of a method or a service that are no regular expressions."""
-    places = {"method": ("params", "patterns", "rules", "returns", "warn"), "service": ("types", "profile")}
+    places = {"method": ("params", "patterns", "rules", "returns", "warn"), "service": ("types", "profile", "common")}
     found = [*_patterns([], {name: data.get(name) for name in places.get(kind, ())})]
     found += _patterns(["errors"], data.get("errors"), "message")
     for name, patch in data.get("variants", {}).items():

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from . import template
 from .errors import CallError, Problem
-from .node import child, is_map, resolved
+from .node import alternatives, child, is_map
+from .validation import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -102,16 +103,18 @@ def absorbed(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[s
     if isinstance(value, dict):
         return {key: absorbed(item, child(node, str(key), defs), defs, encoders) for key, item in value.items()}
     if isinstance(value, list):
-        items = resolved(node, defs).get("items")
+        items = next((part["items"] for part in alternatives(node, defs) if "items" in part), None)
         return [absorbed(item, items, defs, encoders) for item in value]
     file = file_of(value)
     if file is None:
         return value
-    block = resolved(node, defs)
-    shape = encoders.get(block.get("encode", ""))
-    if shape is not None and not is_map(shape):
-        return shaped(file, shape)
-    return file.base64 if block.get("contentEncoding") == "base64" else file
+    for block in alternatives(node, defs):
+        shape = encoders.get(block.get("encode", ""))
+        if shape is not None and not is_map(shape):
+            return shaped(file, shape)
+        if block.get("contentEncoding") == "base64":
+            return file.base64
+    return file
 
 
 def shaped(file: File, shape: Any) -> Any:
@@ -121,7 +124,7 @@ def shaped(file: File, shape: Any) -> Any:
 
 def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[str, Any]) -> Any:
     """A value as its node's encoders write it, at every depth."""
-    block = resolved(node, defs)
+    block = _meant(value, node, defs)
     name = block.get("encode", "")
     if name == "json":
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -135,6 +138,20 @@ def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[st
     if isinstance(value, list):
         return [encoded(item, block.get("items"), defs, encoders) for item in value]
     return value
+
+
+def _meant(value: Any, node: Any, defs: Mapping[str, Any]) -> Json:
+    """The node that says how a value is written: of alternatives the first with a word on it that the value fits."""
+    whole, *parts = alternatives(node, defs)
+    if _says(whole, value):
+        return whole
+    fitting = (part for part in parts if _says(part, value) and fits(value, {"allOf": [part], "$defs": defs}))
+    return next(fitting, whole)
+
+
+def _says(block: Json, value: Any) -> bool:
+    """Whether a node says how such a value is written, or how its items are."""
+    return "encode" in block or (isinstance(value, list) and "items" in block)
 
 
 def text_of(value: Any) -> str:

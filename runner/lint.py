@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _OF_PARAMS = ("cli", "in", "wire", "send", "preset", "generate")
+_UNWRITTEN = frozenset(
+    ("contains", "dependentSchemas", "else", "if", "not", "prefixItems", "propertyNames", "then")
+)  # under these a node says what is right, not how it is written
 _TAKEN = frozenset({"-h", "-v", "-o", "-q"})
 
 
@@ -323,6 +326,10 @@ def _encoders(file: File, method: Method, name: str) -> Iterator[Fault]:
         coder = node.get("encode", "json")
         if coder not in known:
             yield file.fault(["params", name], f"there is no encoder {coder!r}", did_you_mean(nearest(coder, known)))
+        for word in _UNWRITTEN & node.keys():
+            if any("encode" in part for part in nodes({"allOf": [{word: node[word]}]})):
+                message = f"an encoder under {word!r} has no effect"
+                yield file.fault(["params", name], message, "say it of the value itself, a key, items, anyOf or oneOf")
 
 
 def _schemas(file: File, method: Method) -> Iterator[Fault]:

@@ -83,6 +83,15 @@ def _laid(under: Any, over: Any) -> Any:
     return {**under, **over} if isinstance(under, dict) and isinstance(over, dict) else over
 
 
+def alternatives(node: Any, defs: Mapping[str, Any]) -> Iterator[Json]:
+    """A node with its reference followed, and the nodes that it is made of or may be, at every depth."""
+    block = resolved(node, defs)
+    yield block
+    for word in ("allOf", "anyOf", "oneOf"):
+        for part in block.get(word, ()):
+            yield from alternatives(part, defs)
+
+
 def child(node: Any, key: str, defs: Mapping[str, Any]) -> Any:
     """The node of a key of an object: a named one, one by pattern, one of its alternatives, or that of all others."""
     block = resolved(node, defs)

@@ -25,7 +25,9 @@ def skeleton(method: Method, at: str = "", *, described: bool = False) -> Any:
     whole = {
         name: param.schema
         for name, param in method.params.items()
-        if not param.schema.get("deprecated") and not {"send", "generate"} & param.schema.keys()
+        if name not in method.common
+        and not param.schema.get("deprecated")
+        and not {"send", "generate"} & param.schema.keys()
     }
     if at:
         return _shape(method.params[method.canonical(at)].schema, defs, at if described else "", 0)

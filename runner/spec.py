@@ -194,6 +194,7 @@ class Service:
     batch: Batch | None
     encoders: Mapping[str, Any]
     sandbox: Json
+    common: Json
     origin: str = ""
     guest: bool = False
     whoami: Json | None = None
@@ -232,6 +233,7 @@ class Service:
             batch=Batch.read(document["batch"]) if "batch" in document else None,
             encoders=document.get("encode", {}),
             sandbox=document.get("sandbox", {}),
+            common=document.get("common", {}),
             origin=origin,
             guest=guest,
             whoami=profile.get("whoami"),
@@ -307,6 +309,7 @@ class Method:
     by_case: Mapping[str, str]
     advice: tuple[tuple[Json, str], ...]
     by_auth: Mapping[str, Json]
+    common: frozenset[str]  # the params that it has from its service
     memo: Json = field(default_factory=dict, repr=False, compare=False)  # what others worked out of it once
 
     @classmethod
@@ -317,6 +320,8 @@ class Method:
                 message = f"the service {service.name} has no way of authorising called {name!r}"
                 hint = f"it has {', '.join(scheme.name for scheme in service.schemes)}"
                 raise SpecError(message, where=origin, hint=hint)
+        common = _common(document, service)
+        document = {**document, "params": {**document.get("params", {}), **common}} if common else document
         defs = definitions(document, service.encoders, types, origin)
         request = merged(service.request, document.get("request", {}))
         if "verb" in document.get("request", {}) and "in" not in document["request"]:
@@ -353,6 +358,7 @@ class Method:
                 name: {"allOf": [adapted(node, service.encoders)], "$defs": defs}
                 for name, node in document.get("by_auth", {}).items()
             },
+            common=frozenset(common),
         )
 
     @property
@@ -404,6 +410,18 @@ def _permissions(scope: Any, around: str = "") -> str:
     parts, word = (scope["all"], "and") if isinstance(scope, dict) else (scope, "or")
     text = f" {word} ".join(_permissions(part, word) for part in parts)
     return f"({text})" if around not in {"", word} and len(parts) > 1 else text
+
+
+def _common(document: Json, service: Service) -> Json:
+    """The params that the service's methods of this effect take, as far as this one has a place for them."""
+    own, ways = document.get("params", {}), set(document.get("auth", ()))
+    payload = any(isinstance(node, dict) and node.get("in") == "payload" for node in own.values())
+    apart = ways and ways <= {scheme.name for scheme in service.schemes if scheme.apart}
+    if document.get("positional") or payload or apart:
+        return {}
+    listed = {name.lower() for name in own}
+    found: Json = service.common.get(document["effect"], {})
+    return {name: node for name, node in found.items() if name.lower() not in listed}
 
 
 def _input_schema(document: Json, service: Service, defs: Json) -> Json:

@@ -111,12 +111,16 @@ def _as_promised(method: Method, value: Any) -> Any:
 
 
 def _fields(task: Task, how: Json) -> Any:
-    """The fields that a call gives for a row: those in a param of their own, else all but the key and headers."""
+    """The fields that a call gives for a row: those in a param of their own, else all that are the method's.
+
+    The key is none, nor are headers.
+    """
     source = how.get("from", "")
     if source and task.method.param(task.method.canonical(source.partition(".")[0])) is not None:
         return listing.stand(task.values, task.method, source) or {}
     key = _key(task, how) if how["does"] == "change" else ""
     apart = {name for name, param in task.method.params.items() if param.place in {"header", "cookie"}} | {key}
+    apart |= task.method.common
     return {name: value for name, value in task.values.items() if name not in apart}
 
 

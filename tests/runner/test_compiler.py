@@ -79,6 +79,8 @@ def broken(tree: index.Tree) -> list[str]:
         ("_service.yaml", SERVICE.replace("1", "2"), ":1:7", "spec must be 1, not 2"),
         ("_service.yaml", SERVICE.replace("toy", "pen"), "", "the service 'pen' stands in a folder called 'toy'"),
         ("_service.yaml", SERVICE + "types: {a: {pattern: '('}}", ":5:22", "'(' is no regular expression"),
+        ("_service.yaml", SERVICE + "common: {write: {a: {pattern: '('}}}", ":5:31", "'(' is no regular expression"),
+        ("_service.yaml", SERVICE + "common: {wirte: {}}", ":5:10", "did you mean write?"),
         ("_service.yaml", SERVICE + "errors: {A: {message: '('}}", ":5:23", "'(' is no regular expression"),
         ("_service.yaml", SERVICE + "variants: {b: {errors: {A: {message: '('}, B: null}}}", ":5:38", "no regular"),
         ("_service.yaml", SERVICE + "variants: {b: {errors: {A: {kin: a}}}}", ":5:29", "the key 'kin' is not known"),

@@ -97,6 +97,9 @@ def test_the_keys_of_a_type_stay_where_a_node_says_more_of_some(own: dict[str, A
         ({"properties": {"a": {"encode": "file"}}}, {"a": PICTURE, "b": 1}, {"a": ["cat.png", PACKED], "b": 1}),
         ({"additionalProperties": {"encode": "file"}}, {"b": PICTURE}, {"b": ["cat.png", PACKED]}),
         ({"additionalProperties": False}, {"b": 1}, {"b": 1}),
+        ({"anyOf": [{"type": "object"}, {"$ref": "#/$defs/photo"}]}, PICTURE, PACKED),
+        ({"oneOf": [{"encode": "yn"}, {"allOf": [{"encode": "file"}]}]}, PICTURE, ["cat.png", PACKED]),
+        ({"anyOf": [{"type": "object"}, {"items": {"encode": "file"}}]}, [PICTURE], [["cat.png", PACKED]]),
     ],
 )
 def test_files_are_taken_in_as_the_schema_wants_them(node: dict[str, Any], value: Any, found: Any) -> None:
@@ -122,6 +125,15 @@ def test_files_are_taken_in_as_the_schema_wants_them(node: dict[str, Any], value
         ({"additionalProperties": {"encode": "yn"}}, {"b": True}, {"b": "Y"}),
         ({"items": {"encode": "yn"}}, [True, False], ["Y", "N"]),
         ({}, 5, 5),
+        ({"anyOf": [{"$ref": "#/$defs/flag"}, {"type": "null"}]}, True, "Y"),
+        ({"anyOf": [{"$ref": "#/$defs/flag", "type": "boolean"}, {"type": "null"}]}, None, None),
+        ({"oneOf": [{"type": "integer"}, {"encode": "json", "type": "object"}]}, {"a": 1}, '{"a":1}'),
+        ({"oneOf": [{"type": "integer"}, {"encode": "json", "type": "object"}]}, 5, 5),
+        ({"oneOf": [{"encode": "one", "type": "string"}, {"encode": "yn", "type": "boolean"}]}, True, "Y"),
+        ({"allOf": [{"anyOf": [{"items": {"encode": "yn"}, "type": "array"}]}]}, [True], ["Y"]),
+        ({"anyOf": [{"type": "object"}, {"items": {"encode": "yn"}, "maxItems": 1}]}, [True, True], [True, True]),
+        ({"items": {"encode": "one"}, "anyOf": [{"items": {"encode": "yn"}}]}, [True], [1]),
+        ({"anyOf": [{"properties": {"a": {"encode": "yn"}}}]}, {"a": True}, {"a": "Y"}),
     ],
 )
 def test_values_are_written_by_their_encoders(node: dict[str, Any], value: Any, written: Any) -> None:

@@ -228,6 +228,11 @@ def port(fleet: Catalog) -> Iterator[Port]:
 # What a call does to the state
 
 
+def test_what_every_write_takes_is_no_field_of_a_row(sail: Callable[..., Port]) -> None:
+    port = sail(SERVICE + "common: {write: {why: {type: string}}}\n" + DECLARED)
+    assert port.call("crew.enlist", {"NAME": "Ivan", "why": "storm"})["row"] == {"NAME": "Ivan", "ID": "8"}
+
+
 def test_a_row_is_made_read_changed_and_removed(port: Port) -> None:
     assert port.call("boat.add", {"fields": {"name": "Gull"}}) == 3
     assert port.call("boat.get", {"id": 3}) == {"name": "Gull", "id": 3}

@@ -331,6 +331,28 @@ def test_permissions_are_told_in_words(scope: str, words: str) -> None:
     assert made(f"scope: {scope}").scope == words
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", ["why"]),
+        ("params: {A: {}}", ["A", "why"]),
+        ("params: {WHY: {}}", ["WHY"]),
+        ("params: {A: true}", ["A", "why"]),
+        ("params: {A: {}}\npositional: true", ["A"]),
+        ("params: {A: {in: payload}}", ["A"]),
+        ("auth: [open]", []),
+        ("auth: [open, token]", ["why"]),
+    ],
+)
+def test_what_every_write_takes_stands_behind_its_own_params(text: str, names: list[str]) -> None:
+    common = "common: {write: {why: {$ref: '#id'}}, read: {no: {}}}\n"
+    toy = service(text=SERVICE.replace("  open: {", "  open: {apart: true, ") + common)
+    data = document.load(f"method: box.add\nsummary: Add a box\neffect: write\n{text}")
+    method = Method.read(data, toy, document.load(SERVICE)["types"].get, "box.yaml")
+    assert list(method.params) == list(method.schema["properties"]) == names
+    assert method.common == frozenset({"why"} & set(names))
+
+
 def test_secrets_are_veiled_at_every_depth() -> None:
     found = made("""
 params:
