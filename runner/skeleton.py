@@ -19,6 +19,7 @@ def skeleton(method: Method, at: str = "", *, described: bool = False) -> Any:
     """A structure with every param, or with all of one param, to be filled.
 
     It holds the service's defaults, and empty values that no check lets pass; `described` puts a hint in their place.
+    Keys that only the service writes are left out.
     """
     defs = method.schema.get("$defs", {})
     whole = {
@@ -38,7 +39,8 @@ def _shape(node: Any, defs: Mapping[str, Any], name: str, depth: int) -> Any:
         return block["default"]
     kinds = types_of(block, defs)
     if "properties" in block and depth < 3:  # noqa: PLR2004 - deeper structures are seldom filled by hand
-        return {key: _shape(one, defs, key if name else "", depth + 1) for key, one in block["properties"].items()}
+        given = {key: one for key, one in block["properties"].items() if not resolved(one, defs).get("readOnly")}
+        return {key: _shape(one, defs, key if name else "", depth + 1) for key, one in given.items()}
     if "array" in kinds:
         inner = _shape(block.get("items", {}), defs, name, depth + 1)
         if not name or isinstance(inner, dict):

@@ -20,7 +20,13 @@ METHOD = Method.read(
             "kind": {"enum": ["a", "b"], "default": "a"},
             "marks": {"type": "array", "items": {"type": "integer"}, "description": "Marks"},
             "phones": {"type": "array", "items": {"type": "object", "properties": {"no": {"type": "string"}}}},
-            "place": {"type": "object", "properties": {"room": {"type": "string", "description": "Which room"}}},
+            "place": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "integer", "readOnly": True},
+                    "room": {"type": "string", "description": "Which room"},
+                },
+            },
             "old": {"type": "string", "deprecated": True},
             "made": {"type": "string", "generate": "now"},
         },
