@@ -133,3 +133,21 @@ async def test_a_task_is_cancelled_when_nobody_waits_unless_it_is_binding() -> N
         await given.aclose()
         assert ended[0] == "done"
         assert set(ended[1:]) == {last}
+
+
+def test_a_flow_is_not_carried_on_in_a_process_that_was_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+
+    def slowly(conversation: Any, stopped: threading.Event) -> Any:
+        value = drive(conversation, stopped)
+        if value > 1:
+            assert done.wait(10)  # a thread that is not there in the other process
+        return value
+
+    given = handed(endless([], binding=True), slowly)
+    assert next(given) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr("os.getpid", lambda: -1)
+        with pytest.raises(CallError, match="by another process; a process that was forked begins its own"):
+            next(given)
+    done.set()
