@@ -312,7 +312,9 @@ class _Errand:
         shown = drawn.wanted(quiet=self.line.on("--quiet")) and (bool(self.places["out"]) or not sys.stdout.isatty())
         progress = report.Progress(job.total, shown=shown)
         form = self.line.get("--output", "ndjson")
-        with closing(self.client.carry(job)) as found:  # type: ignore[type-var]
+        with ExitStack() as ends:
+            found = ends.enter_context(closing(self.client.carry(job)))  # type: ignore[type-var]
+            ends.callback(progress.over)
             rows = self._results(found, progress)
             if self.places["out"]:
                 for _ in rows:
@@ -321,7 +323,6 @@ class _Errand:
                 for text in Export(form).parts(rows):
                     console.answer(text)
                 console.flush()
-        progress.over()
 
     def _results(self, found: Any, progress: report.Progress) -> Iterator[Json]:
         for told in found:

@@ -14,6 +14,7 @@ from .. import output
 from ..errors import RunnerError
 from ..table import DOUBT, ERROR, FORMS
 from . import console
+from . import progress as drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,7 +90,8 @@ class Progress:
         self._last = now
         rate = (done + failed) / max(now - self._began, _EVERY)
         left = (self._total - done - failed) / max(rate, 0.001)
-        text = f"{done + failed:,}/{self._total:,} rows, {failed:,} failed, {rate:,.0f} a second, {left:,.0f} s left"
+        rows = f"{done + failed:,}/{self._total:,} rows, {failed:,} failed"
+        text = drawn.fitting(f"{rows}, {rate:,.0f} a second, {drawn.spelt(left)} left")
         sys.stderr.write(f"\r\033[K{text}")
         sys.stderr.flush()
 
@@ -97,6 +99,7 @@ class Progress:
         """Take the line away."""
         if self._shown:
             sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
 
 
 def write_results(journal: Journal, path: str) -> None:

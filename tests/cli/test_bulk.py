@@ -362,7 +362,9 @@ def test_only_where_somebody_is_there_they_are_asked_before_rows_are_destroyed(
         assert asked is not bool(extra)
 
 
-def test_progress_is_told_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_told_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     times = iter([0.0, 0.1, 1.0, 2.0])
     shown = report.Progress(100, shown=True, clock=lambda: next(times))
     for done in (1, 10, 20):
@@ -373,6 +375,14 @@ def test_progress_is_told_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]
         "\r\033[K22/100 rows, 2 failed, 11 a second, 7 s left"
         "\r\033[K"
     )
+    monkeypatch.setenv("COLUMNS", "20")
+    narrow = report.Progress(10_000, shown=True, clock=iter([0.0, 10.0]).__next__)
+    narrow.told(10, 0)
+    assert capsys.readouterr().err == "\r\033[K10/10,000 rows, 0 f"  # a longer line could not be drawn over
+    monkeypatch.setenv("COLUMNS", "200")
+    long = report.Progress(10_000, shown=True, clock=iter([0.0, 10.0]).__next__)
+    long.told(10, 0)
+    assert capsys.readouterr().err.endswith(", 1 a second, 2 h 46 min left")
     quiet = report.Progress(100, shown=False, clock=lambda: 0.0)
     quiet.told(1, 1)
     quiet.over()
@@ -498,6 +508,19 @@ def test_an_interrupt_says_what_it_waits_for_and_how_to_go_on(
         "stopping: waiting for 3 requests that are on their way; Ctrl-C again leaves them\n0 done, 1 waiting\n"
         "interrupted: the same line with --resume goes on with the other 1 rows\n",
     )
+
+
+def test_the_line_of_progress_is_gone_when_a_run_is_stopped(
+    bulk: Run, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_client: Any, _job: Any) -> Any:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("runner.client.Client.carry", stopped)
+    monkeypatch.setattr("runner.cli.bulk.drawn.wanted", lambda **_: True)
+    said = bulk("line.add", "--in", write("text\na\n"), "--out", "out.ndjson")
+    assert said.err.startswith("\r\033[K0 done, 1 waiting\n")
 
 
 def test_a_person_at_a_terminal_sees_how_far_it_is(ledger: Any, write: Write, desk: Path) -> None:
