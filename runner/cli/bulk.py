@@ -177,6 +177,7 @@ class _Errand:
         self.constants = constants
         self.tally = report.Tally()
         self.table: Table | None = None
+        self.progress: report.Progress | None = None
         self.over = False  # all was done, and nothing is left to be told
 
     def run(self) -> int:
@@ -225,8 +226,15 @@ class _Errand:
                 "restart forgets", "--restart forgets"
             )
             raise
-        job.leaving = _leaving  # type: ignore[method-assign]
+        job.leaving = self._leaving  # type: ignore[method-assign]
         return job
+
+    def _leaving(self, flying: int) -> None:
+        if self.progress:
+            self.progress.over()
+        if flying:
+            what = "1 request that is on its way" if flying == 1 else f"{flying} requests that are on their way"
+            console.say(f"stopping: waiting for {what}; Ctrl-C again leaves {'it' if flying == 1 else 'them'}")
 
     def _load(self, job: Job) -> None:
         """Read and check every row. Where that fails no journal stays of a run that sent nothing."""
@@ -310,7 +318,7 @@ class _Errand:
 
     def _send(self, job: Job) -> None:
         shown = drawn.wanted(quiet=self.line.on("--quiet")) and (bool(self.places["out"]) or not sys.stdout.isatty())
-        progress = report.Progress(job.total, shown=shown)
+        self.progress = progress = report.Progress(job.total, shown=shown)
         form = self.line.get("--output", "ndjson")
         with ExitStack() as ends:
             found = ends.enter_context(closing(self.client.carry(job)))  # type: ignore[type-var]
@@ -350,11 +358,6 @@ class _Errand:
                 error.hint = error.hint or f"nothing is lost: --resume with another --{name} writes it"
                 fault = error
         return fault
-
-
-def _leaving(flying: int) -> None:
-    if flying:
-        console.say(f"stopping: waiting for {flying} requests that are on their way; Ctrl-C again leaves them")
 
 
 def _opened(path: str, ends: ExitStack) -> IO[bytes]:

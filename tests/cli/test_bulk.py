@@ -513,14 +513,16 @@ def test_an_interrupt_says_what_it_waits_for_and_how_to_go_on(
 def test_the_line_of_progress_is_gone_when_a_run_is_stopped(
     bulk: Run, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(_client: Any, _job: Any) -> Any:
+    def stopped(_client: Any, job: Any) -> Any:
+        job.leaving(1)
         raise KeyboardInterrupt
         yield
 
     monkeypatch.setattr("runner.client.Client.carry", stopped)
     monkeypatch.setattr("runner.cli.bulk.drawn.wanted", lambda **_: True)
     said = bulk("line.add", "--in", write("text\na\n"), "--out", "out.ndjson")
-    assert said.err.startswith("\r\033[K0 done, 1 waiting\n")
+    waits = "stopping: waiting for 1 request that is on its way; Ctrl-C again leaves it\n"
+    assert said.err.startswith(f"\r\033[K{waits}\r\033[K0 done, 1 waiting\n")
 
 
 def test_a_person_at_a_terminal_sees_how_far_it_is(ledger: Any, write: Write, desk: Path) -> None:
