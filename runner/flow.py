@@ -6,12 +6,13 @@ tasks for the async one.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import RunnerError
+from .errors import CallError, RunnerError
 
 if TYPE_CHECKING:
     import asyncio
@@ -92,13 +93,19 @@ class Ticket:
 
 
 def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Generator[Any, None, None]:
-    """The values that a flow gives. `drive` holds one conversation, and leaves it when the event is set."""
-    stopped, tickets = threading.Event(), set[Ticket]()
+    """The values that a flow gives. `drive` holds one conversation, and leaves it when the event is set.
+
+    Raises CallError in a process that was forked meanwhile: the threads are not there, and what the flow does is
+    done by the process that began it.
+    """
+    stopped, tickets, process = threading.Event(), set[Ticket](), os.getpid()
     waiting: Ticket | None = None  # the newest, not yet started: taken at once, it needs no thread
     try:
         step = next(flow)
         while True:
             answer, fault = None, None
+            if os.getpid() != process:
+                raise CallError(_FORKED, hint="a process that was forked begins its own")
             if waiting is not None and not (isinstance(step, Take) and step.ticket is waiting):
                 waiting.start()
                 waiting = None
@@ -120,8 +127,11 @@ def handed(flow: Flow, drive: Callable[[Talk, threading.Event], Any]) -> Generat
     finally:
         stopped.set()
         flow.close()
-        for ticket in tickets:
+        for ticket in tickets if os.getpid() == process else ():
             ticket.settle()
+
+
+_FORKED = "these rows are being read or sent by another process"
 
 
 async def handed_async(flow: Flow, drive: Callable[[Talk], Awaitable[Any]]) -> AsyncGenerator[Any, None]:

@@ -229,6 +229,12 @@ class _Errand:
         job.leaving = self._leaving  # type: ignore[method-assign]
         return job
 
+    def _leaving(self, flying: int) -> None:
+        self.progress.clear()
+        if flying:
+            what = "1 request that is on its way" if flying == 1 else f"{flying} requests that are on their way"
+            console.say(f"stopping: waiting for {what}; Ctrl-C again leaves {'it' if flying == 1 else 'them'}")
+
     def _load(self, job: Job) -> None:
         """Read and check every row. Where that fails no journal stays of a run that sent nothing."""
         try:
@@ -333,11 +339,6 @@ class _Errand:
             self.tally.take(told)
             self.progress.failed = self.tally.failed
             yield report.result(told.number, told.line, told.state, told.outcome)
-
-    def _leaving(self, flying: int) -> None:
-        self.progress.clear()
-        if flying:
-            console.say(f"stopping: waiting for {flying} requests that are on their way; Ctrl-C again leaves them")
 
     def _written(self, job: Job) -> CallError | None:
         """Write the files that were asked for, from the journal: so they are whole after a run that went on, too.

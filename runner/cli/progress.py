@@ -56,10 +56,8 @@ class Progress:
             self._width = 0
 
     def _draw(self) -> None:
-        import shutil
-
         self._drawn = self._clock()
-        text = self.line(self._drawn - self._began)[: shutil.get_terminal_size().columns - 1]
+        text = _fitting(self.line(self._drawn - self._began))
         sys.stderr.write("\r" + text.ljust(self._width))
         sys.stderr.flush()
         self._width = len(text)
@@ -70,13 +68,21 @@ class Progress:
         parts = [f"{self.count:,} rows", f"{rate:,.0f} a second"]
         if self.total is not None and self.total >= self.count:
             parts[0] = f"{self.count:,} of {self.total:,} rows"
-            parts.append(f"{_spell((self.total - self.count) / rate)} left")
+            parts.append(f"{_spelt((self.total - self.count) / rate)} left")
         if self.failed:
             parts.insert(1, f"{self.failed:,} failed")
         return ", ".join(parts)
 
 
-def _spell(seconds: float) -> str:
+def _fitting(text: str) -> str:
+    """A text as far as it fits into one line of the terminal: a longer one could not be drawn over."""
+    import shutil
+
+    return text[: max(1, shutil.get_terminal_size().columns - 1)]
+
+
+def _spelt(seconds: float) -> str:
+    """So many seconds as a person says them."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

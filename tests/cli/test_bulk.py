@@ -400,7 +400,7 @@ def test_a_run_that_is_interrupted_waits_for_its_requests_and_says_how_to_go_on(
         first = process.stderr.readline()
         answers.set()
         out, err = process.stdout.read(), process.stderr.read()
-    assert first == "stopping: waiting for 1 requests that are on their way; Ctrl-C again leaves them\n"
+    assert first == "stopping: waiting for 1 request that is on its way; Ctrl-C again leaves it\n"
     assert (process.returncode, out) == (128 + number, "")
     done = len(ledger.lines)
     assert done < 300
@@ -494,6 +494,21 @@ def test_an_interrupt_says_what_it_waits_for_and_how_to_go_on(
         "stopping: waiting for 3 requests that are on their way; Ctrl-C again leaves them\n0 done, 1 waiting\n"
         "interrupted: the same line with --resume goes on with the other 1 rows\n",
     )
+
+
+def test_the_line_of_progress_is_gone_when_a_run_is_stopped(
+    bulk: Run, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_client: Any, job: Any) -> Any:
+        job.leaving(1)
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("runner.client.Client.carry", stopped)
+    monkeypatch.setattr("runner.cli.bulk.drawn.wanted", lambda **_: True)
+    said = bulk("line.add", "--in", write("text\na\n"), "--out", "out.ndjson")
+    waits = "stopping: waiting for 1 request that is on its way; Ctrl-C again leaves it\n"
+    assert said.err.startswith(f"\r\033[K{waits}\r\033[K0 done, 1 waiting\n")
 
 
 def test_a_person_at_a_terminal_sees_how_far_it_is(ledger: Any, write: Write, desk: Path) -> None:

@@ -159,3 +159,21 @@ async def test_a_task_that_is_binding_is_seen_to_its_end_however_often_its_taker
     with pytest.raises(asyncio.CancelledError):
         await taker
     assert ended == ["done"] * 3
+
+
+def test_a_flow_is_not_carried_on_in_a_process_that_was_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+
+    def slowly(conversation: Any, stopped: threading.Event) -> Any:
+        value = drive(conversation, stopped)
+        if value > 1:
+            assert done.wait(10)  # a thread that is not there in the other process
+        return value
+
+    given = handed(endless([], binding=True), slowly)
+    assert next(given) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr("os.getpid", lambda: -1)
+        with pytest.raises(CallError, match="by another process; a process that was forked begins its own"):
+            next(given)
+    done.set()
