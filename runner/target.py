@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .pool import Pool
 
 AGENT = f"declarest/{__version__}"
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # how certificates are called in a folder of them
 _LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT)
 _USUAL = {
     "accept": ("Accept", "*/*"),
@@ -64,6 +67,15 @@ class Target:
         return options | ({"cookies": _no_cookies()} if self.has_proxy() else {})
 
 
+def proxy(address: str) -> str:
+    """Host and port of the proxy that the environment names for an address; empty where there is none."""
+    parts, named = urlsplit(address), getproxies()
+    found = named.get(parts.scheme) or named.get("all") or ""
+    if not found or parts.hostname in {"127.0.0.1", "::1", "localhost"} or proxy_bypass(parts.netloc):
+        return ""
+    return found.rpartition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
 def alike(ca_bundle: str | None = None) -> tuple[Any, ...]:
     """What makes connections alike, so that they may be shared: the same proxies, and the same trust."""
     places = [os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), ca_bundle]
@@ -92,8 +104,11 @@ def trusted(ca_bundle: str | None = None) -> ssl.SSLContext:
     """
     found = httpx.create_ssl_context()
     if ca_bundle:
-        place: Any = {"capath" if os.path.isdir(ca_bundle) else "cafile": ca_bundle}
+        folder = os.path.isdir(ca_bundle)
+        place: Any = {"capath" if folder else "cafile": ca_bundle}
         try:
+            if folder and not any(map(_HASHED.fullmatch, os.listdir(ca_bundle))):
+                raise CallError(f"{ca_bundle} holds no certificates", hint=f"openssl rehash {ca_bundle} names them")
             found.load_verify_locations(**place)
         except ssl.SSLError:
             message = f"{ca_bundle} holds no certificates"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import ssl
 import threading
 import time
@@ -20,7 +21,7 @@ import httpx
 from . import pool
 from .errors import CallError, TransportError
 from .response import Reply
-from .target import AGENT, Target, alike, trusted
+from .target import AGENT, Target, alike, proxy, trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_CONNECTIONS = 100
 MOST_TARGETS = 256
+_PROXY = "the environment names it; look at HTTPS_PROXY, ALL_PROXY and NO_PROXY"
 _sending: ContextVar[bool] = ContextVar("sending", default=False)
 
 
@@ -287,11 +289,18 @@ def translated(request: Request, error: Exception) -> TransportError | CallError
     host = urlsplit(request.shown.url).netloc
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return CallError(f"{host or 'the address'} is no address of a web service", hint="it begins with https://")
+    between = proxy(request.shown.url)
     if isinstance(error, httpx.ConnectTimeout):
-        return TransportError(f"{host} did not answer in time", outcome="not sent", hint="is the address right?")
+        near, hint = (f"the proxy {between}", _PROXY) if between else (host, "is the address right?")
+        return TransportError(f"{near} did not answer in time", outcome="not sent", hint=hint)
     if isinstance(error, httpx.ConnectError):
-        return _unreachable(host, error)
-    if isinstance(error, (httpx.PoolTimeout, httpx.ProxyError)):
+        return _unreachable(host, between, error)
+    if isinstance(error, httpx.ProxyError):
+        said = re.match(r"[1-5]\d\d\b[\w ?'-]{0,60}", str(error))  # whatever else it says may hold an address
+        told = f": {said[0].strip()}" if said else ""
+        message = f"the proxy {between} does not let anything through to {host}{told}"
+        return TransportError(message, outcome="not sent", hint=_PROXY)
+    if isinstance(error, httpx.PoolTimeout):
         return TransportError(f"the way to {host} is closed: {type(error).__name__}", outcome="not sent")
     if isinstance(error, httpx.TimeoutException):
         return _too_long(host)
@@ -303,19 +312,24 @@ def translated(request: Request, error: Exception) -> TransportError | CallError
     return TransportError(f"{host}: {type(error).__name__}")
 
 
-def _unreachable(host: str, error: httpx.ConnectError) -> TransportError:
-    """The error of a connection that could not be made; a wrong name or certificate will not mend by itself."""
+def _unreachable(host: str, between: str, error: httpx.ConnectError) -> TransportError:
+    """The error of a connection that could not be made; a wrong name or certificate will not mend by itself.
+
+    `between` is the proxy that it was to be made to in the host's place.
+    """
     reason = _system_error(error)
     said = str(reason or error).strip()[:120]
     if isinstance(reason, ssl.SSLError):
         message = f"{host} has no certificate that can be trusted: {said}"
         return TransportError(message, outcome="not sent", final=True)
     if isinstance(reason, gaierror):
-        hint = "check the spelling, and the connection of this machine"
-        return TransportError(f"the host {host} is not known", outcome="not sent", final=True, hint=hint)
+        name = f"proxy {between}" if between else f"host {host}"
+        hint = _PROXY if between else "check the spelling, and the connection of this machine"
+        return TransportError(f"the {name} is not known", outcome="not sent", final=True, hint=hint)
+    near, hint = (f"the proxy {between}", _PROXY) if between else (host, "")
     if isinstance(reason, ConnectionRefusedError):
-        return TransportError(f"{host} refuses connections: nothing listens there", outcome="not sent")
-    return TransportError(f"{host} can't be reached: {said or 'no connection'}", outcome="not sent")
+        return TransportError(f"{near} refuses connections: nothing listens there", outcome="not sent", hint=hint)
+    return TransportError(f"{near} can't be reached: {said or 'no connection'}", outcome="not sent", hint=hint)
 
 
 def _system_error(error: BaseException | None) -> OSError | None:

@@ -65,6 +65,7 @@ class _Asked:
     plan: Plan | None = None
     value: Any = None
     error: RunnerError | None = None
+    done: bool = False
 
     def prepare(self, connect: Callable[[str], Client], planned: Callable[[Client], Plan]) -> None:
         """Make the client and check the call. Raises InvalidArguments, which all profiles would meet alike."""
@@ -162,18 +163,38 @@ def _send(line: Line, method: Method, asked: list[_Asked]) -> None:
             value = result.raw if line.on("--raw") else result.value
         with _carried_out(method):
             one.value = query.ask(line.get("--query"), value) if "--query" in line.options else value
+            one.done = True
 
+    waiting = not streamed
     try:
         with closing(_Crowd(asked, ask)) as crowd, _carried_out(method):
-            if form in {"json", "yaml"}:
+            if waiting:
                 crowd.wait()
-                _write(line, output.text({one.name: one.outcome() for one in asked}, form))
-            else:
-                _write_rows(line, asked, crowd)
+            waiting = False
+            _answer(line, form, asked, crowd.rows() if streamed else _values(asked))
             console.flush()
     except KeyboardInterrupt:
-        names = ", ".join(one.name for one in asked if one.in_doubt())
-        raise KeyboardInterrupt(names and f"{method.full_name} may have been carried out for {names}") from None
+        there = [one for one in asked if one.done or one.error]
+        if waiting and there and "--out" not in line.options:  # what has come would not come again
+            _answer(line, form, there, _values(there))
+        raise KeyboardInterrupt(_stopped(method, asked)) from None
+
+
+def _answer(line: Line, form: str, asked: list[_Asked], rows: Iterator[Json]) -> None:
+    """Print what came: an object of the outcomes, or their rows."""
+    if form in {"json", "yaml"}:
+        _write(line, output.text({one.name: one.outcome() for one in asked}, form))
+    else:
+        _write_rows(line, asked, rows)
+
+
+def _stopped(method: Method, asked: list[_Asked]) -> str:
+    """What became of a write that was stopped, where that is not nothing."""
+    doubtful = [one.name for one in asked if one.in_doubt()]
+    done = [one.name for one in asked if one.done and method.effect != "read"]
+    told = [f"was carried out for {', '.join(done)}"] if done else []
+    told += [f"may have been carried out for {', '.join(doubtful)}"] if doubtful else []
+    return f"{method.full_name} {' and '.join(told)}" if told else ""
 
 
 class _Crowd:
@@ -210,7 +231,7 @@ class _Crowd:
             return
 
     def rows(self) -> Iterator[Json]:
-        """The rows as they come, then those of the values, in the order of the profiles."""
+        """The rows as they come."""
         working = len(self._threads)
         while working:
             item = self._queue.get()
@@ -220,9 +241,6 @@ class _Crowd:
                 working -= 1
             else:
                 yield _marked(*item)
-        for one in self._asked:
-            if one.error is None and one.value is not None:
-                yield from (_marked(one.name, row) for row in output.rows(one.value))
 
     def wait(self) -> None:
         """Wait until all have their answers."""
@@ -232,6 +250,13 @@ class _Crowd:
     def close(self) -> None:
         """Ask for no more."""
         self._stopped.set()
+
+
+def _values(asked: list[_Asked]) -> Iterator[Json]:
+    """The rows of the values, in the order of the profiles."""
+    for one in asked:
+        if one.error is None and one.value is not None:
+            yield from (_marked(one.name, row) for row in output.rows(one.value))
 
 
 def _marked(name: str, row: Any) -> Json:
@@ -252,7 +277,7 @@ def _carried_out(method: Method) -> Iterator[None]:
         raise
 
 
-def _write_rows(line: Line, asked: list[_Asked], crowd: _Crowd) -> None:
+def _write_rows(line: Line, asked: list[_Asked], rows: Iterator[Json]) -> None:
     """Write the rows of all profiles, the name of each in the first column."""
     plan = next((one.plan for one in asked if one.plan), None)
     shape = Shape.of(plan.call.method, plan.call.values, paged=True) if plan else Shape()
@@ -265,11 +290,11 @@ def _write_rows(line: Line, asked: list[_Asked], crowd: _Crowd) -> None:
         width=0 if "--out" in line.options else console.width(),
     )
     if export.path:
-        count = export.save(crowd.rows())
+        count = export.save(rows)
         if not line.on("--quiet"):
             console.note(f"{count:,} {'row' if count == 1 else 'rows'} written to {export.path}")
     else:
-        for part in export.parts(crowd.rows()):
+        for part in export.parts(rows):
             console.answer(part)
 
 

@@ -228,27 +228,44 @@ def test_a_write_whose_answer_can_not_be_printed_was_made(house: House, line: Li
     assert "carried out" not in said.err
 
 
-def test_a_stop_names_those_for_whom_it_may_have_been_carried_out(
-    house: House, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def stopped(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Somebody stops it when anna's answer has come, carl was refused, and bob's request is on its way."""
     held, asked = threading.Event(), threading.Event()
 
     def holds(*_: Any) -> Any:
         asked.set()
         return {"result": held.wait(10)}
 
-    house.says["t-bob"] = holds
+    house.says |= {"t-bob": holds, "t-carl": refuses}
 
     def stop(crowd: Any) -> None:
         assert asked.wait(10)
-        while not crowd._asked[0].value:
+        while not (crowd._asked[0].done and crowd._asked[2].error):
             held.wait(0.01)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(many._Crowd, "wait", stop)
-    said = line("notes", "note.add", "title=x", "--profile=anna,bob")
+    yield
     held.set()
-    assert (said.code, said.err.splitlines()[-1]) == (130, "interrupted: note.add may have been carried out for bob")
+
+
+@pytest.mark.usefixtures("stopped")
+def test_a_stop_tells_for_whom_it_was_carried_out_and_loses_no_answer(line: Line) -> None:
+    said = line("notes", "note.add", "title=x", "--profile=anna,bob,carl")
+    told = "interrupted: note.add was carried out for anna and may have been carried out for bob"
+    assert (said.code, said.err.splitlines()[-1]) == (130, told)
+    assert list(said.data) == ["anna", "carl"]
+    assert (list(said.data["anna"]), said.data["carl"]["error"]["code"]) == (["result"], "NO_NOTE")
+
+
+@pytest.mark.usefixtures("stopped")
+def test_a_stop_leaves_rows_as_rows_and_files_as_they_were(line: Line, home: Path) -> None:
+    said = line("notes", "note.add", "title=x", "--profile=anna,bob,carl", "--output=csv")
+    assert (said.code, said.out.splitlines()[0], said.out.count("anna,")) == (130, "profile,value", 1)
+    place = home / "answer.json"
+    said = line("notes", "note.add", "title=x", "--profile=anna,bob,carl", "--out", str(place))
+    assert (said.code, said.out, place.exists()) == (130, "", False)
 
 
 def test_a_bug_in_a_thread_is_told_as_one(house: House, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

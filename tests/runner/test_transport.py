@@ -675,6 +675,50 @@ def test_a_connection_that_fails_for_a_reason_of_its_own_names_it() -> None:
     assert str(translated(request("https://a.example/"), httpx.ConnectError(""))).endswith("reached: no connection")
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (httpx.ConnectError(""), "the proxy a.proxy:8080 can't be reached: no connection"),
+        (httpx.ConnectTimeout(""), "the proxy a.proxy:8080 did not answer in time"),
+        (
+            httpx.ProxyError("407 Who are you?"),
+            "the proxy a.proxy:8080 does not let anything through to a.example: 407",
+        ),
+        (httpx.ProxyError(""), "the proxy a.proxy:8080 does not let anything through to a.example; the"),
+    ],
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("start", ["http://me:s3cret@", "me:s3cret@", ""])
+def test_a_proxy_that_fails_is_named_in_the_place_of_the_host(
+    start: str, name: str, told: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, f"{start}a.proxy:8080")
+    found = str(translated(request("https://a.example/"), error))
+    assert found.startswith(told)
+    assert found.endswith("; the environment names it; look at HTTPS_PROXY, ALL_PROXY and NO_PROXY")
+    assert "s3cret" not in found
+    monkeypatch.setenv("NO_PROXY", "a.example")
+    assert "a.proxy" not in str(translated(request("https://a.example/"), error))
+
+
+def test_a_proxy_that_is_not_there_is_told_over_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    told = f"the proxy 127.0.0.1:{port} refuses connections: nothing listens there; the environment names it"
+    assert str(failed("sync", request("https://a.example/s3cret"))).startswith(told)
+    monkeypatch.setenv("HTTPS_PROXY", "http://nowhere.invalid:1")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert str(failed("sync", request("https://a.example/s3cret"))).startswith(
+        "the proxy nowhere.invalid:1 is not known"
+    )
+
+
+def unknown(*_: Any, **__: Any) -> Any:
+    """The answer of the system for a name that nobody has."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
 def test_a_file_is_fetched_from_an_address(server: Server) -> None:
     server.body(b"\x89PNG")
     assert fetch(server.url("/a.png")) == b"\x89PNG"
@@ -746,7 +790,11 @@ def test_a_certificate_of_the_callers_own_is_trusted_besides(
     assert len(trusted(place).get_ca_certs()) == len(trusted().get_ca_certs()) + 1
 
 
-def test_a_folder_of_certificates_may_be_empty(secure: Server, tmp_path: Path) -> None:
+def test_a_folder_of_certificates_has_them_under_their_marks(secure: Server, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    with pytest.raises(CallError, match=f"{tmp_path} holds no certificates; openssl rehash {tmp_path} names them"):
+        trusted(str(tmp_path))
+    (tmp_path / "01234567.0").write_text("")
     with closing(Transport(ca_bundle=str(tmp_path))) as wire, pytest.raises(TransportError, match="no certificate"):
         wire.send(request(secure.url(scheme="https", host="localhost")), MIB)
     assert secure.heard == []
