@@ -92,7 +92,22 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
         given.whole.insert(0, line.get("--params"))
     values = _values(reader, given, dialect)
     spelt = method.full_name if dialect else name
-    return _ready(line, catalog, method, spelt, values, reader, given, open_names=dialect.get("unknown") == "allow")
+    try:
+        return _ready(line, catalog, method, spelt, values, reader, given, open_names=dialect.get("unknown") == "allow")
+    except InvalidArguments as error:
+        raise InvalidArguments(
+            [_in_words_of(dialect, method, one) for one in error.problems], method=error.method
+        ) from None
+
+
+def _in_words_of(dialect: Json, method: Method, problem: Problem) -> Problem:
+    """A misfit as the user of another tool understands it: with the option that gives the value."""
+    flags = dialect.get("flags", {}).values()
+    options = {
+        method.canonical(one.get("to", "").removeprefix("params.")): one["option"] for one in flags if "option" in one
+    }
+    option = options.get(method.canonical(problem.path))
+    return replace(problem, hint=problem.hint or f"{option} gives it") if option else problem
 
 
 def _values(reader: arguments.Reader, given: Given, dialect: Json) -> Json:
