@@ -84,7 +84,9 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
         return 0
     for option, other in (("--state", "--sandbox"), ("--show-secrets", "--curl")):
         if line.on(option) and not line.on(other):
-            raise CallError(f"{option} means nothing without {other}")
+            own = next((name for name, param in method.params.items() if option in param.flags), "")
+            hint = f"the method's own is written {own}={line.get(option)}" if own else ""
+            raise CallError(f"{option} means nothing without {other}", hint=hint)
     given = words.of_method(rest, method, dialect)
     line.options.update(given.options)
     reader = arguments.Reader(method, Outside(line.number("--timeout", 60.0), line.get("--ca-bundle")))
