@@ -62,7 +62,7 @@ class Reader:
 
     def whole(self, text: str) -> None:
         """Take the whole input: JSON text, `@file`, `-`, or the path or the address of a JSON file."""
-        data = parsed(forms.content(text, self.sources), "the input")
+        data = parsed(forms.content(text, self.sources), "the input", path=True)
         if not isinstance(data, dict):
             raise CallError(f"the input must be a JSON object, not {type(data).__name__}")
         self.values.update(data)
@@ -122,7 +122,7 @@ class Reader:
     def _formed(self, form: str, text: str, path: list[str], node: Any) -> Any:
         """A value in the form of another tool."""
         if form == "json":
-            return parsed(forms.content(text, self.sources), "the value")
+            return parsed(forms.content(text, self.sources), "the value", path=True)
         if form == "file":
             found = forms.file(text, self.sources)
             return self._of_file(File(self.names.get(".".join(path), found.name), found.content), node, path[0])

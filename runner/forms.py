@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _ESCAPE = re.compile(r"\\(\\[nrfv]|[nrfv])")
+_PLAIN = re.compile(r"\s*[^\s{\[\"\d-]")
 _MEANT = {"n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 
 
@@ -47,8 +48,11 @@ def decoded(file: File) -> str:
         raise CallError(f"the file {file.name} is not UTF-8 text") from None
 
 
-def parsed(text: str, what: str) -> Any:
-    """JSON text as data; single quotes are taken too. Raises CallError with line and column."""
+def parsed(text: str, what: str, *, path: bool = False) -> Any:
+    """JSON text as data; single quotes are taken too. Raises CallError with line and column.
+
+    `path` says that it might have been the path of a file, of which there is none.
+    """
     try:
         return json.loads(text)
     except ValueError as error:
@@ -58,8 +62,18 @@ def parsed(text: str, what: str) -> Any:
 
             try:
                 return document.load(text)
-            except SpecError:
-                pass
+            except SpecError as unread:
+                _, line, column = unread.where.rsplit(":", 2)
+                place = f"line {line}, column {column}" if int(line) <= text.count("\n") + 1 else "its end"
+                message = unread.message.removeprefix(f"{unread.where}: ")
+                hint = "a single quote inside a text is written twice" if text.count("'") % 2 else ""
+                raise CallError(
+                    f"{what} is no JSON, with single quotes either: {message} at {place}", hint=hint
+                ) from None
+        if path and _PLAIN.match(text):
+            raise CallError(
+                f"{what} is no JSON, and no file: {text[:60]!r}", hint="check the path; JSON begins with { or ["
+            ) from None
         spot = f"line {getattr(error, 'lineno', 1)}, column {getattr(error, 'colno', 1)}"
         raise CallError(f"{what} is no JSON: {getattr(error, 'msg', error)} at {spot}") from None
     except RecursionError:

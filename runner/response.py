@@ -117,13 +117,31 @@ _JSON = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _refused_by_status(method: Method, reply: Reply, body: Any) -> NoReturn:
-    """A status of 400 and more whose body names no error: known by the status alone, or no usable answer."""
-    known = method.refusal("", reply.status)
-    if known is None and (body is _MISSING or not isinstance(body, dict)):
+    """A status of 400 and more whose body is no refusal by itself: known by the status alone, or no usable answer.
+
+    What the body says of itself is told all the same, else the status is named.
+    """
+    reading, held = method.reading, None if body is _MISSING else body
+    code = _text(query.search(reading.code, held)) if reading.code else ""
+    known = method.refusal(code, reply.status)
+    if known is None and not isinstance(held, dict):
         _unusable(method, reply, f"the service answered {reply.status}")
-    message = first_line(reply) if body is _MISSING else ""
-    details = None if body is _MISSING else body
-    raise refusal(method, str(reply.status) if known else "", message, reply.status, details)
+    message = _text(query.search(reading.message, held)) if reading.message else ""
+    details = query.search(reading.details, held) if reading.details else None
+    raise refusal(
+        method,
+        code or (str(reply.status) if known else ""),
+        message or (first_line(reply) if body is _MISSING else "") or _phrase(reply.status),
+        reply.status,
+        held if details is None else details,
+    )
+
+
+def _phrase(status: int) -> str:
+    """The standard's name of a status; nothing for one that it does not have."""
+    from http import HTTPStatus
+
+    return next((one.phrase for one in HTTPStatus if one == status), "")
 
 
 def _success(method: Method, reply: Reply, body: Any) -> Result:

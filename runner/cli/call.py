@@ -84,7 +84,9 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
         return 0
     for option, other in (("--state", "--sandbox"), ("--show-secrets", "--curl")):
         if line.on(option) and not line.on(other):
-            raise CallError(f"{option} means nothing without {other}")
+            own = next((name for name, param in method.params.items() if option in param.flags), "")
+            hint = f"the method's own is written {own}={line.get(option)}" if own else ""
+            raise CallError(f"{option} means nothing without {other}", hint=hint)
     given = words.of_method(rest, method, dialect)
     line.options.update(given.options)
     reader = arguments.Reader(method, Outside(line.number("--timeout", 60.0), line.get("--ca-bundle")))
@@ -92,7 +94,22 @@ def call(line: Line, catalog: Catalog, service: str, name: str, rest: list[str])
         given.whole.insert(0, line.get("--params"))
     values = _values(reader, given, dialect)
     spelt = method.full_name if dialect else name
-    return _ready(line, catalog, method, spelt, values, reader, given, open_names=dialect.get("unknown") == "allow")
+    try:
+        return _ready(line, catalog, method, spelt, values, reader, given, open_names=dialect.get("unknown") == "allow")
+    except InvalidArguments as error:
+        raise InvalidArguments(
+            [_in_words_of(dialect, method, one) for one in error.problems], method=error.method
+        ) from None
+
+
+def _in_words_of(dialect: Json, method: Method, problem: Problem) -> Problem:
+    """A misfit as the user of another tool understands it: with the option that gives the value."""
+    flags = dialect.get("flags", {}).values()
+    options = {
+        method.canonical(one.get("to", "").removeprefix("params.")): one["option"] for one in flags if "option" in one
+    }
+    option = options.get(method.canonical(problem.path))
+    return replace(problem, hint=problem.hint or f"{option} gives it") if option else problem
 
 
 def _values(reader: arguments.Reader, given: Given, dialect: Json) -> Json:

@@ -68,7 +68,8 @@ def _fields(command: Json, rest: list[str]) -> dict[str, str]:
 def _demand(command: Json, names: list[str], fields: Json) -> None:
     for name in names:
         if name not in fields:
-            flag = next((one["option"] for one in command["flags"].values() if one.get("to") == name), f"--{name}")
+            flags = [one["option"] for one in command["flags"].values() if one.get("to") == name]
+            flag = flags[-1] if flags else f"--{name}"  # the command's own stand behind those of all
             raise CallError(f"{command['alias']} needs {flag}")
 
 
@@ -79,7 +80,11 @@ def _address(catalog: Catalog, service: str, command: Json, fields: Json) -> str
     known = {**settings.credentials(about, own).values, **fields}
     kinds = about.kinds()
     lacking = [name for name in template.names(command["link"]) if name not in known]
-    _demand(command, [next(iter(about.accept), name) if name in about.fields else name for name in lacking], {})
+    whole = next(iter(about.accept), "")
+    offered = {one.get("to") for one in command["flags"].values()}
+    _demand(
+        command, [whole if whole and name in about.fields and name not in offered else name for name in lacking], {}
+    )
     written = {
         name: str(value) if kinds.get(name) in {"hostname", "uri"} else quote(str(value), safe="")
         for name, value in known.items()

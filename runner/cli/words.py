@@ -308,6 +308,9 @@ def says_yes(method: Method, name: str) -> bool:
 
 def _meant(word: str, method: Method) -> str:
     near = nearest(word, method.params)
+    taken = [name for name, param in method.params.items() if {*param.flags} & SWITCHES.keys()]
+    if taken and not near:
+        return f"{method.params[taken[0]].flags[0]} is an option of every call; the method's own is {taken[0]}={word}"
     if near:
         return f"to give {near[0]} write {near[0]}=… or {method.params[near[0]].flags[0]} …"
     return "put quotes around a text that has spaces"

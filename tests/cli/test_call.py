@@ -446,6 +446,22 @@ def test_an_option_that_needs_another_is_not_passed_over(option: str, other: str
     assert site.asked == []
 
 
+def test_a_param_that_is_called_like_an_option_is_told_how_to_be_written(line: Run, desk: Path) -> None:
+    folder = desk / "methods" / "notes" / "note"
+    folder.mkdir(parents=True)
+    params = "{labels: {type: array}, state: {type: string}}"
+    text = f"method: note.mark\nsummary: Mark notes\neffect: write\nparams: {params}\n"
+    (folder / "note.mark.yaml").write_text(text)
+    assert line("notes", "note.mark", "--state", "old").err == (
+        "error: --state means nothing without --sandbox; the method's own is written state=old\n"
+    )
+    assert line("notes", "note.mark", "--labels", "a,b").err == (
+        "error: 'a,b' is no option and no name=value; "
+        "--labels is an option of every call; the method's own is labels=a,b\n"
+    )
+    assert line("notes", "note.mark", "labels=a,b", "state=old", "--sandbox").code == 0
+
+
 def test_the_sandbox_answers_without_an_account(line: Run) -> None:
     assert line("notes", "note.add", "title=A", "--sandbox").code == 0
     assert line("bitrix24", "im.chat.add", "--title", "New chat", "--users", "1,2", "--sandbox").data == 1

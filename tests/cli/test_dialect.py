@@ -116,6 +116,14 @@ def test_a_structure_is_printed_without_hints_or_with_them(line: Run) -> None:
     assert line("notes", "Slip", "--name=A", "-h", "false").data["c"] == [["<which>"], "<when>"]
 
 
+def test_a_misfit_is_told_with_the_option_that_gives_the_value(line: Run) -> None:
+    said = line("notes", "Put", "--size", "big", "--sandbox")
+    assert [one.strip() for one in said.err.splitlines() if one.startswith("  ")] == [
+        "title: is required; --name gives it",
+        'size: "big" is not a whole number; --size gives it',
+    ]
+
+
 def test_a_link_takes_the_connection_and_the_options(line: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     said = line("notes", "Door", "--at", "https://n.example#opener", "--who", "Anna & Ash", "--show")
     assert said == (0, "https://n.example/door?who=Anna%20%26%20Ash\n", "")
@@ -127,8 +135,8 @@ def test_a_link_takes_the_connection_and_the_options(line: Run, monkeypatch: pyt
     ("words", "told"),
     [
         (["Door", "--at", "https://n.example#x"], "error: Door needs --who\n"),
-        (["Door", "--who", "A"], "error: Door needs --link\n"),
-        (["Gate", "--at", "https://n.example#x"], "error: Gate needs --link\n"),
+        (["Door", "--who", "A"], "error: Door needs --at\n"),
+        (["Gate", "--at", "https://n.example#x"], "error: Gate needs --color\n"),
         (["Slip"], "error: Slip needs --name\n"),
         (["Slip", "--name"], "error: --name needs a value\n"),
         (["Slip", "--nam", "x"], "error: Slip has no option --nam; did you mean --name?\n"),

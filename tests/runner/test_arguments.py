@@ -289,7 +289,7 @@ def test_paths_nest_and_lists_go_on(words: list[str], values: dict[str, Any]) ->
         (["size:=1,"], "size: size is no JSON: Extra data at line 1, column 2"),
         (
             ["any:={'a'\n: }}"],
-            "any: any is no JSON: Expecting property name enclosed in double quotes at line 1, column 2",
+            "any: any is no JSON, with single quotes either: did not find expected ',' or '}' at line 2, column 1",
         ),
         (["any:=" + "[" * 100_000], "any: any is no JSON: it is nested too deeply"),
         (["marks=[1"], "marks: the value is no JSON: Expecting ',' delimiter at line 1, column 3"),
@@ -357,7 +357,18 @@ def test_the_whole_input_is_read_from_the_path_of_a_file(tmp_path: Any) -> None:
         ("[1]", "the input must be a JSON object, not list"),
         ("", "the input is no JSON: Expecting value at line 1, column 1"),
         ("-x", "the input is no JSON: Expecting value at line 1, column 1"),
-        ("x" * 300, "the input is no JSON: Expecting value at line 1, column 1"),
+        ("x" * 300, f"the input is no JSON, and no file: '{'x' * 60}'; check the path; JSON begins with {{ or ["),
+        ("no file", "the input is no JSON, and no file: 'no file'; check the path; JSON begins with { or ["),
+        ("true", "the input must be a JSON object, not bool"),
+        (
+            "{'a': 'b'",
+            "the input is no JSON, with single quotes either: did not find expected ',' or '}' at its end",
+        ),
+        (
+            "{'a': 'it's'}",
+            "the input is no JSON, with single quotes either: did not find expected ',' or '}' at line 1, column 11; "
+            "a single quote inside a text is written twice",
+        ),
         (
             '{"a": 1,\n  b}',
             "the input is no JSON: Expecting property name enclosed in double quotes at line 2, column 3",

@@ -75,6 +75,28 @@ def test_a_failure_of_the_service_is_told_by_its_status(catalog: Catalog) -> Non
     assert (caught.value.kind, caught.value.details) == ("server", {"a": 1})
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (404, b'{"fault": {"code": "NO_BOOK", "text": "Lost", "about": [1]}}', ("NO_BOOK", "Lost", [1])),
+        (404, b'{"fault": {"text": "Lost"}}', ("404", "Lost", {"fault": {"text": "Lost"}})),
+        (404, b"{}", ("404", "Not Found", {})),
+        (404, b"[1]", ("404", "Not Found", [1])),
+        (404, b"Gone for good", ("404", "Gone for good", None)),
+        (404, b"", ("404", "Not Found", None)),
+        (599, b"{}", ("599", "", {})),
+        (418, b"{}", ("", "I'm a Teapot", {})),
+    ],
+)
+def test_a_refusal_known_by_its_status_says_what_its_body_says(
+    status: int, body: bytes, said: tuple[str, str, Any], catalog: Catalog
+) -> None:
+    method = catalog.method("library", "book.get")
+    with pytest.raises(ServiceError) as caught:
+        response.read(replace(method, reading=replace(method.reading, when="")), Reply(status, {}, body))
+    assert (caught.value.code, caught.value.message, caught.value.details) == said
+
+
 @pytest.mark.parametrize("body", [{"fault": None}, {"fault": False}, {}, [], "text", 7])
 def test_what_names_no_error_is_no_refusal(catalog: Catalog, body: Any) -> None:
     response.refuse(catalog.method("library", "book.get"), body, 200)

@@ -115,6 +115,15 @@ def test_words_of_the_name_and_the_beginning_of_the_summary_weigh_most(root: Pat
     assert found([built(root)], "delete cup") == ["cup.delete", "cup.handle.delete", "room.empty"]
 
 
+def test_a_verb_is_no_noun_in_another_case(root: Path, write: Write) -> None:
+    for name in ("a", "b", "c"):
+        write(f"toy/{name}.yaml", method(name))
+    summaries = "a: {summary: Сделать ещё раз}, b: {summary: Найти все сделки}, c: {summary: Сделать копию сделки}"
+    write("toy/ru.overlay.yaml", f"lang: ru\nmethods: {{{summaries}}}")
+    assert found([built(root)], "сделка") == ["b", "c", "a"]
+    assert found([built(root)], "сделать") == ["a", "c"]
+
+
 def test_what_is_deprecated_stands_behind_and_a_noun_alone_asks_to_see(root: Path, write: Write) -> None:
     write("toy/cup.a.yaml", method("cup.a", "Wash cups", "deprecated: cup.b\n"))
     write("toy/cup.b.yaml", method("cup.b", "Wash cups"))
