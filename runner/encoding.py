@@ -121,7 +121,7 @@ def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[st
     block = resolved(node, defs)
     name = block.get("encode", "")
     if name == "json":
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return json_text(value).decode()
     if name == "comma":
         return ",".join(map(text_of, value)) if isinstance(value, list) else value
     coder: Any = encoders.get(name)
@@ -137,7 +137,7 @@ def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[st
 def text_of(value: Any) -> str:
     """A value as text: booleans as JSON writes them, nothing for null, lists and objects as JSON."""
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return json_text(value).decode()
     return _WORDS[value] if value is None or isinstance(value, bool) else str(value)
 
 
@@ -173,7 +173,16 @@ def _brackets(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 def urlencoded(items: Iterable[tuple[str, str]]) -> str:
     """Pairs as a query or a form. Brackets in names stay readable, and so do references in values."""
-    return "&".join(f"{quote(name, safe='[]*')}={quote(value, safe='*$[]')}" for name, value in items)
+    return "&".join(f"{quote(whole(name), safe='[]*')}={quote(whole(value), safe='*$[]')}" for name, value in items)
+
+
+def whole(text: str) -> str:
+    """A text with U+FFFD in the place of each half of a letter, as browsers write it; any other as it is."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def multipart(parts: Iterable[tuple[str, Any]]) -> tuple[str, bytes]:
@@ -186,7 +195,7 @@ def multipart(parts: Iterable[tuple[str, Any]]) -> tuple[str, bytes]:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'
         if isinstance(value, File):
             head += f'; filename="{_quoted(value.name)}"\r\nContent-Type: {value.type}'
-        content = value.content if isinstance(value, File) else str(value).encode()
+        content = value.content if isinstance(value, File) else whole(str(value)).encode()
         chunks.append(head.encode() + b"\r\n\r\n" + content + b"\r\n")
     return f"multipart/form-data; boundary={boundary}", b"".join(chunks) + f"--{boundary}--\r\n".encode()
 
