@@ -6,7 +6,7 @@ The map, from the ground up; a module imports only from the lines above its own:
     document  template  query  folders      texts of YAML, of addresses, of answers; places on the disk
     node  bucket  draft                     nodes of schemas; the arithmetic of limits; the texts of new files
     refusal  limit                          errors and limits as they are declared
-    spec  index  dialects                   a service and a method as frozen values; the compiled catalogue
+    spec  index  search  dialects           a service and a method as frozen values; the compiled catalogue, searched
     remote  lease  ledger                   what is used of the limits: in Redis, on this machine, in this process
     precheck  validation  encoding  forms   values against a schema; values as they are written
     compiler                                folders of YAML made into the compiled catalogue

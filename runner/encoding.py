@@ -127,7 +127,7 @@ def encoded(value: Any, node: Any, defs: Mapping[str, Any], encoders: Mapping[st
     block = _meant(value, node, defs)
     name = block.get("encode", "")
     if name == "json":
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return json_text(value).decode()
     if name == "comma":
         return ",".join(map(text_of, value)) if isinstance(value, list) else value
     coder: Any = encoders.get(name)
@@ -157,7 +157,7 @@ def _says(block: Json, value: Any) -> bool:
 def text_of(value: Any) -> str:
     """A value as text: booleans as JSON writes them, nothing for null, lists and objects as JSON."""
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return json_text(value).decode()
     return _WORDS[value] if value is None or isinstance(value, bool) else str(value)
 
 
@@ -198,11 +198,20 @@ def urlencoded(items: Iterable[tuple[str, str]]) -> str:
 
 @lru_cache(maxsize=1024)
 def _name(name: str) -> str:
-    return quote(name, safe="[]*")
+    return quote(whole(name), safe="[]*")
 
 
 def _value(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else quote(text, safe="*$[]")
+    return text if _PLAIN.fullmatch(text) else quote(whole(text), safe="*$[]")
+
+
+def whole(text: str) -> str:
+    """A text with U+FFFD in the place of each half of a letter, as browsers write it; any other as it is."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def multipart(parts: Iterable[tuple[str, Any]]) -> tuple[str, bytes]:
@@ -215,7 +224,7 @@ def multipart(parts: Iterable[tuple[str, Any]]) -> tuple[str, bytes]:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"'
         if isinstance(value, File):
             head += f'; filename="{_quoted(value.name)}"\r\nContent-Type: {value.type}'
-        content = value.content if isinstance(value, File) else str(value).encode()
+        content = value.content if isinstance(value, File) else whole(str(value)).encode()
         chunks.append(head.encode() + b"\r\n\r\n" + content + b"\r\n")
     return f"multipart/form-data; boundary={boundary}", b"".join(chunks) + f"--{boundary}--\r\n".encode()
 

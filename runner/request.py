@@ -178,7 +178,8 @@ def _built(method: Method, called: str, values: Mapping[str, Any], scheme: Schem
         headers["Content-Type"] = kind
     headers.update(places.headers)
     if places.cookies:
-        headers["Cookie"] = "; ".join(f"{name}={quote(value, safe='*')}" for name, value in places.cookies.items())
+        written = (f"{name}={quote(encoding.whole(value), safe='*')}" for name, value in places.cookies.items())
+        headers["Cookie"] = "; ".join(written)
     for name, value in headers.items():
         if not value.isprintable() or not value.isascii():
             message = f"the header {name} can't hold this value"
@@ -280,7 +281,7 @@ def _payload(method: Method, value: Any) -> tuple[str, bytes]:
     if isinstance(value, File):
         return (value.type if not kind or "*" in kind else kind), value.content
     if isinstance(value, str):
-        return kind or "text/plain; charset=utf-8", value.encode()
+        return kind or "text/plain; charset=utf-8", encoding.whole(value).encode()
     return "application/json", encoding.json_text(value)
 
 
@@ -328,7 +329,7 @@ def _base(text: str, method: Method, credentials: Json) -> str:
 
 
 def _escaped(text: str, kept: str) -> str:
-    return text if text.isascii() and text.isalnum() else quote(text, safe=kept)
+    return text if text.isascii() and text.isalnum() else quote(encoding.whole(text), safe=kept)
 
 
 def _path_values(method: Method, values: Json) -> Json:

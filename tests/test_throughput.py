@@ -181,7 +181,7 @@ WAYS: dict[str, tuple[str, Json, Any]] = {  # a method for each way of paging, i
     "params": ("landing.site.getList", {}, "{rows}"),
     "within": ("imopenlines.config.list.get", {}, "{rows}"),
     "rows": ("humanresources.hcmlink.company.list", {}, "{rows}"),
-    "bots": ("imbot.v2.Bot.list", {}, {"bots": "{rows}"}),
+    "bots": ("imbot.v2.Bot.list", {"botToken": "bot_secret"}, {"bots": "{rows}"}),
     "nav": ("task.elapseditem.getlist", {"TASKID": 81}, "{rows}"),
     "paged": ("task.items.getlist", {}, "{rows}"),
     "last_id": ("im.notify.history.search", {"SEARCH_TEXT": "boat"}, {"notifications": "{rows}"}),

@@ -6,6 +6,7 @@ call  many  dialect   one method called; for several accounts at once; by the na
 export  progress      rows written or printed; how far that is
 batch                 a file of calls
 bulk  report          one method called for every row of a file; what became of the rows
+stops                 signals that end a run in order
 help  show            what there is, and what it takes
 lint  new             files of one's own
 completion            scripts for shells

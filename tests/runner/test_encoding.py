@@ -194,6 +194,16 @@ def test_json_keeps_letters_of_every_script() -> None:
     assert encoding.json_text({"a": ["é", 1, None]}) == '{"a":["é",1,null]}'.encode()
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("я", "я"), ("a\ud83d", "a\ufffd"), ("\ude00b", "\ufffdb"), ("\ud83d\ude00", "\N{GRINNING FACE}")],
+)
+def test_half_a_letter_is_written_as_browsers_do_where_it_can_not_be_escaped(text: str, written: str) -> None:
+    assert encoding.whole(text) == written
+    assert encoding.urlencoded([(text, text)]) == encoding.urlencoded([(written, written)])
+    assert written.encode() in encoding.multipart([("a", text)])[1]
+
+
 def test_half_a_letter_is_escaped() -> None:
     assert encoding.json_text("\ud83d") == b'"\\ud83d"'
 

@@ -172,6 +172,19 @@ def test_letters_without_a_partner_are_escaped(portal: Client) -> None:
     assert portal.prepare("book.old", {"id": "\ud800"}).body == b'{"id":"\\ud800"}'
 
 
+def test_letters_without_a_partner_are_replaced_where_they_can_not_be_escaped(portal: Client) -> None:
+    made = portal.prepare("visit.add", {"book": 1, "theme": "\ud800"})
+    assert made.headers["Cookie"].endswith("theme=%EF%BF%BD")
+    assert portal.prepare("book.text.set", {"id": 1, "text": "\ud800"}).body == "\ufffd".encode()
+
+
+def test_json_within_a_query_is_held_to_the_same(portal: Client) -> None:
+    plain = portal.prepare("book.find", {"where": {"a": "\ud800"}})
+    assert plain.body == b"where=%7B%22a%22%3A%22%5Cud800%22%7D"
+    with pytest.raises(CallError, match="can't be written as JSON"):
+        portal.prepare("book.find", {"where": {"a": float("nan")}})
+
+
 def test_a_query_is_added_to_one_that_the_path_has(catalog: Catalog) -> None:
     method = catalog.method("library", "book.list")
     method = replace(method, sending=replace(method.sending, path="books?wide=1"))
