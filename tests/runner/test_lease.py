@@ -117,6 +117,70 @@ def test_a_call_that_asks_for_another_window_looks_there() -> None:
     assert take(kept, unless=b"window") == 0.0
 
 
+def test_calls_of_several_methods_share_what_was_taken_each_after_a_look_at_its_own_window() -> None:
+    shared, (kept,) = several(1)
+    for number in range(1, 25):
+        take(kept, unless=f"window {number % 3}".encode())
+        assert free(kept) == BURST - number
+    assert shared.turns - 24 == 12  # those of `free` apart
+
+
+def test_a_look_at_another_window_takes_one_place_and_leaves_the_others() -> None:
+    shared, (kept,) = several(1)
+    for _ in range(4):
+        take(kept, unless=b"window")
+    there = [free(kept), shared.turn(KEY, "free", 1000.0, STEP, BURST, SLACK)]
+    assert take(kept, unless=b"another") == 0.0
+    assert [free(kept), shared.turn(KEY, "free", 1000.0, STEP, BURST, SLACK)] == [one - 1 for one in there]
+    for _ in range(3):
+        take(kept, unless=b"window")
+    turns = shared.turns
+    for _ in range(8):
+        take(kept, unless=b"another")
+    assert shared.turns == turns + 1
+
+
+def test_a_look_at_a_window_is_good_for_a_second() -> None:
+    shared, (kept,) = several(1)
+    take(kept, unless=b"window")
+    shared.turn(b"window", "block", 1000.0, 1030.0, 480.0, 600.0)
+    for number in range(7):
+        take(kept, 1000.0 + LONGEST - 0.1 + number / 100, unless=b"another")
+    take(kept, 1000.0 + LONGEST - 0.02, unless=b"another")
+    assert kept._leases.left(KEY, 1000.0 + LONGEST + CLOSE) > 1
+    assert take(kept, 1000.0 + LONGEST, unless=b"window") == 0.0
+    assert take(kept, 1000.0 + LONGEST + CLOSE, unless=b"window") == UNKNOWN
+
+
+def test_threads_that_take_places_at_the_same_time_lose_none() -> None:
+    kept: Lasting
+
+    class Crossed(Memory):
+        """A ledger in whose turn another thread takes a place."""
+
+        others = 0
+
+        def turn(self, key: bytes, operation: str, now: float, *numbers: float, unless: bytes = b"") -> float:
+            answer = super().turn(key, operation, now, *numbers, unless=unless)
+            if operation == "take" and self.others:
+                self.others -= 1
+                take(kept)
+            return answer
+
+    crossed = Crossed()
+    kept = Lasting(crossed, "the ledger")
+    take(kept)
+    crossed.others = 2
+    take(kept)
+    assert free(kept) == BURST - 4
+    for number in range(5, 11):
+        crossed.others = number % 2
+        taken = BURST - free(kept)
+        take(kept)
+        assert BURST - free(kept) - taken in {1, 2}
+    assert free(kept) == crossed.turn(KEY, "free", 1000.0, STEP, BURST, SLACK) + kept._leases.left(KEY, 1000.0)
+
+
 def test_a_child_has_no_places_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     leases = Leases()
     leases.keep(KEY, 1000.0, STEP, 8, b"")
