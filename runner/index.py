@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from mmap import mmap
 
-MAGIC = b"declarest-index 3 "
+MAGIC = b"declarest-index 4 "
 FIRST = 96
 LONG = 5  # letters of a word that has an ending to drop
 SAID = 16  # what a summary of nothing but the words weighs; a word of the name weighs up to 3
