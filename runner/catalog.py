@@ -109,9 +109,9 @@ class Catalog:
         return here and any(next(one.rows("S", name), None) for one in self._trees if one is not tree)
 
     def _no_service(self, name: str) -> None:
-        for line in self.broken(name):
-            if "_service.yaml" in line:
-                raise SpecError(line)
+        for cells in (cells for tree in self._trees for cells in tree.rows("X", name)):
+            if _stem(cells[2]) == "_service":
+                raise SpecError(cells[3])
         known = self.services()
         near = nearest(name, known)
         error = UnknownMethod(name, near, what="service")
@@ -200,7 +200,7 @@ class Catalog:
         """Refuse to pass over a broken file of this name for one of a folder further down."""
         above = takewhile(lambda tree: tree.root != found.root, self._trees)  # another thread may have read it anew
         for cells in (cells for tree in above for cells in tree.rows("X", service)):
-            if os.path.basename(cells[2]).removesuffix(".yaml").lower() == name.lower():
+            if _stem(cells[2]) == name.lower():
                 raise SpecError(cells[3], method=name)
 
     def _found(self, service: str, name: str) -> tuple[index.Tree, index.Row] | None:
@@ -249,10 +249,9 @@ class Catalog:
 
     def _no_method(self, service: str, name: str) -> None:
         self.service(service)
-        for line in self.broken(service):
-            stem = os.path.basename(line.split(".yaml", 1)[0])
-            if stem.lower() == name.lower():
-                raise SpecError(line, method=name)
+        for cells in (cells for tree in self._trees for cells in tree.rows("X", service)):
+            if _stem(cells[2]) == name.lower():
+                raise SpecError(cells[3], method=name)
         known = [*self.names(service), *self.aliases(service)]
         near = nearest(name, known, 3) or [one for one in known if name.lower() in one.lower()][:3]
         error = UnknownMethod(name, near, where=service)
@@ -315,3 +314,8 @@ class Methods:
     def find(self, words: str) -> list[index.Row]:
         """The methods whose name, summary or params hold the words, the nearest first."""
         return self._catalog.find(words, self._service)
+
+
+def _stem(file: str) -> str:
+    """The name that a file would describe, in lower case."""
+    return os.path.splitext(os.path.basename(file))[0].lower()

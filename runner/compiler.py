@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 MOST_LISTED = 16
+SUFFIX = ".yaml"
 SERVICE, OVERLAY = "_service.yaml", ".overlay.yaml"
 _DATA = frozenset({"default", "examples", "enum", "const", "send", "preset"})
 _SETTLED = 50_000_000  # nanoseconds after which a directory's time will not be given to a second change
@@ -207,13 +208,30 @@ def build(root: str, cache: str, version: str, old: index.Tree | None = None) ->
         folders.append(Path(folder).relative_to(root).as_posix())
         service = folders[-1].split("/")[0]
         for name in sorted(files):
-            if service != "." and name.endswith(".yaml") and not name.startswith("."):
-                _add(writer, service, Path(folder, name))
+            if service == "." or name.startswith("."):
+                continue
+            path = Path(folder, name)
+            if path.suffix == SUFFIX:
+                _add(writer, service, path)
+            elif misnamed(path):
+                writer.broken(service, str(path.relative_to(root)), misnomer(path))
     writer.row("D", " ".join(times), *folders)
     table = writer.table()
     content = index.head(root, version, len(writer.blobs), len(table)) + table + bytes(writer.blobs)
     _save(index.place(root, cache), content)
     return index.Tree(root, content)
+
+
+def misnamed(path: Path) -> bool:
+    """Whether a file is YAML by a name that is not looked for, such as `.yml`."""
+    return path.suffix != SUFFIX and path.suffix.lower() in {SUFFIX, ".yml"}
+
+
+def misnomer(path: Path) -> SpecError:
+    """The error of such a file."""
+    return SpecError(
+        f"a file whose name ends with {path.suffix} is not read", where=str(path), hint=f"name it {path.stem}{SUFFIX}"
+    )
 
 
 def _save(path: str, content: bytes) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from mmap import mmap
 
-MAGIC = b"declarest-index 3 "
+MAGIC = b"declarest-index 4 "
 FIRST = 96
 SMALL = 64  # folders, so few that looking at some of them saves nothing
 MAPS = os.name == "posix"  # elsewhere a file that somebody has mapped can't be replaced: it is read whole

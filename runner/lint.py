@@ -61,7 +61,10 @@ def files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     return sorted(
-        one for one in path.rglob("*.yaml") if not any(part.startswith(".") for part in one.parts[len(path.parts) :])
+        one
+        for one in path.rglob("*")
+        if (one.suffix == compiler.SUFFIX or compiler.misnamed(one))
+        and not any(part.startswith(".") for part in one.parts[len(path.parts) :])
     )
 
 
@@ -69,6 +72,8 @@ def faults(path: Path, catalog: Catalog, taken: Collection[str] = ()) -> Iterato
     """Everything wrong with one file. `catalog` must find its service and its types; a service may not be `taken`."""
     file = File(path)
     try:
+        if compiler.misnamed(path):
+            raise compiler.misnomer(path)
         file.text = path.read_text(encoding="utf-8")
         file.data = document.load(file.text, str(path))
     except SpecError as error:
@@ -299,6 +304,9 @@ def _required(file: File, method: Method) -> Iterator[Fault]:
     idempotent = method.document.get("idempotent")
     if isinstance(idempotent, str) and idempotent not in method.params:
         yield file.fault(["idempotent"], f"{idempotent} is no param")
+    elif isinstance(idempotent, str) and method.params[idempotent].schema.get("generate") == "counter":
+        message = f"{idempotent} counts the calls of each client from 1, so it makes no repeated call harmless"
+        yield file.fault(["idempotent"], message, "write generate: uuid")
 
 
 def _errors(file: File) -> Iterator[Fault]:

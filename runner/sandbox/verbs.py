@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _REFUSED = 400
+_NULL: Json = {"null": None}  # a patch can say null in no other way
+_SHOUTED = re.compile(r"(\W*)([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)")  # behind the operators of a filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _answer(task: Task, how: Json, default: Any, rows: list[Json], key: str) -> 
     """The declared answer with these rows in it."""
     faced = _faced(task, how, rows)
     form = how.get("answer", default)
-    known = {"rows": faced, "row": faced[-1] if faced else None, "id": faced[-1].get(key) if faced else None}
+    known = {"rows": faced, "row": faced[-1] if faced else None, "id": faced[-1].get(key) if faced else None, **_NULL}
     value = template.filled(form, known)
     return _as_promised(task.method, value) if form == "{id}" else value
 
@@ -124,13 +126,30 @@ def _fields(task: Task, how: Json) -> Any:
     return {name: value for name, value in task.values.items() if name not in apart}
 
 
+def _spelt(value: Any, task: Task, how: Json) -> Any:
+    """The names of fields in a row, a filter or a list as the collection has them."""
+    if _block(task, how)[1].get("names") != "camel":
+        return value
+    if isinstance(value, dict):
+        return {_camel(name): one for name, one in value.items()}
+    return [_camel(one) for one in value] if isinstance(value, list) else _camel(value)
+
+
+def _camel(name: Any) -> Any:
+    found = _SHOUTED.fullmatch(name) if isinstance(name, str) else None
+    if found is None:
+        return name
+    first, *others = found[2].lower().split("_")
+    return found[1] + first + "".join(map(str.capitalize, others))
+
+
 def _create(task: Task, how: Json) -> Success:
     shelf, given = _shelf(task, how), _fields(task, how)
     several = given if isinstance(given, list) else [given]
     if not all(isinstance(one, dict) for one in several):
         raise Refused("input", f"{how['from']} holds no fields", name=how["from"])
     with task.store.change():
-        rows = [{**one, shelf.key: shelf.add(one)} for one in several]
+        rows = [{**one, shelf.key: shelf.add(one)} for one in (_spelt(one, task, how) for one in several)]
     return Success(_answer(task, how, "{id}", rows, shelf.key))
 
 
@@ -143,6 +162,7 @@ def _change(task: Task, how: Json) -> Success:
     shelf, fields = _shelf(task, how), _fields(task, how)
     if not isinstance(fields, dict):
         raise Refused("input", f"{how['from']} holds no fields", name=how["from"])
+    fields = _spelt(fields, task, how)
     row = shelf.change(_place(task, how), fields)
     return _of_row(task, how, shelf, {**row, **fields, shelf.key: row[shelf.key]} if row else None, default=True)
 
@@ -168,8 +188,12 @@ def _of_row(task: Task, how: Json, shelf: Shelf, row: Json | None, default: Any)
 def _select(task: Task, how: Json) -> Success:
     shelf, method = _shelf(task, how), task.method
     asked = {
-        word: listing.stand(task.values, method, how[word]) for word in ("filter", "order", "select") if word in how
+        word: _spelt(listing.stand(task.values, method, how[word]), task, how)
+        for word in ("filter", "order", "select", "sort")
+        if word in how
     }
+    if "sort" in how:
+        asked["order"] = {str(asked["sort"] or shelf.key): asked.get("order") or ""}
     with task.store.view():
         rows = listing.chosen(shelf, asked.get("filter"), asked.get("order"), method.service.sandbox)
         start = int(task.start) if task.start.isdecimal() else 0
@@ -191,7 +215,7 @@ def _account(task: Task, how: Json) -> Success:
 
 
 def _constant(task: Task, how: Json) -> Success:
-    return Success(template.filled(how["answer"], {})) if "answer" in how else example(task)
+    return Success(template.filled(how["answer"], _NULL)) if "answer" in how else example(task)
 
 
 _RUN: Mapping[str, Callable[[Task, Json], Success]] = {

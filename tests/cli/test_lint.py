@@ -30,6 +30,18 @@ def test_files_without_faults_pass(line: Run, letters: Path) -> None:
     assert line("check", "methods/letters", str(letters)) == (0, "", "3 files, 0 errors, 0 warnings\n")
 
 
+def test_a_file_by_a_name_that_is_not_looked_for_is_told(line: Run, letters: Path) -> None:
+    other = letters.rename(letters.with_suffix(".yml"))
+    said = line("check", "methods")
+    assert said.code == 2
+    assert said.out == (
+        "methods/letters/letter/letter.add.yml: error: a file whose name ends with .yml is not read; "
+        "name it letter.add.yaml\n"
+    )
+    assert line("check", str(other)).code == 2
+    assert "name it letter.add.yaml" in line("letters", "letter.add").err
+
+
 def test_without_a_path_everything_is_checked(line: Run, letters: Path, shelf: Path) -> None:
     letters.write_text(METHOD + "sumary: x\n")
     said = line("check")

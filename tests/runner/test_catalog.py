@@ -93,6 +93,15 @@ def test_broken_files_are_listed_and_hide_no_other(write: Write) -> None:
     assert len(found.broken()) == 2
 
 
+def test_a_file_by_a_name_that_is_not_looked_for_is_told_where_its_method_is_asked_for(write: Write) -> None:
+    write("methods/toy/box/box.more.yml", method("box.more"))
+    with pytest.raises(SpecError, match=r"box\.more\.yml: a file whose name ends with \.yml is not read; name it box"):
+        Catalog().method("toy", "box.more")
+    write("methods/nut/_service.yml", SERVICE)
+    with pytest.raises(SpecError, match=r"name it _service\.yaml"):
+        Catalog().service("nut")
+
+
 def test_a_broken_service_says_what_is_wrong_with_it(write: Write) -> None:
     write("methods/pen/_service.yaml", "spec: 9")
     with pytest.raises(SpecError, match=r"_service\.yaml:1:1: the file lacks service, title, auth"):

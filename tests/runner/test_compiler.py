@@ -87,6 +87,8 @@ def broken(tree: index.Tree) -> list[str]:
         ("_types/a.yaml", "typs: {}", ":1:1", "a part of a service holds `types:` or `dialects:`"),
         ("_types/a.yaml", "", ":1:1", "a part of a service holds `types:` or `dialects:`"),
         ("_types/a.yaml", "types: {a: {typ: x}}", ":1:13", "did you mean type?"),
+        ("a.yml", METHOD, "", "a file whose name ends with .yml is not read; name it a.yaml"),
+        ("a.YAML", METHOD, "", "a file whose name ends with .YAML is not read; name it a.yaml"),
         ("a.overlay.yaml", "target: a", ":1:1", "the file lacks patch; add patch: …"),
         ("a.overlay.yaml", "patch: {}\nmethods: []\ntarget: x", ":2:10", "methods must be object"),
     ],

@@ -68,7 +68,7 @@ def test_the_files_of_a_folder_are_those_that_are_not_hidden(tmp_path: Path) -> 
     for name in ("b.yaml", "a/c.yaml", ".git/d.yaml", "a/.e.yaml", "a/f.yml", "_service.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert lint.files(tmp_path) == [tmp_path / name for name in ("_service.yaml", "a/c.yaml", "b.yaml")]
+    assert lint.files(tmp_path) == [tmp_path / name for name in ("_service.yaml", "a/c.yaml", "a/f.yml", "b.yaml")]
     assert lint.files(tmp_path / "b.yaml") == [tmp_path / "b.yaml"]
 
 
@@ -187,6 +187,11 @@ def test_a_part_of_a_service_holds_types_or_dialects(shelf: Callable[[str, str],
         ),
         ("params: {a: {prefixItems: [{encode: yn}]}}", "4:13: error: an encoder under 'prefixItems' has no effect"),
         ("params: {a: {anyOf: [{encode: yn}, {items: {encode: yn}}], not: {required: [x]}}}", ""),
+        (
+            "params: {key: {type: integer, generate: counter}}\nidempotent: key",
+            "5:13: error: key counts the calls of each client from 1, so it makes no repeated call harmless",
+        ),
+        ("params: {key: {generate: uuid}}\nidempotent: key", ""),
         ("auth: [tokn]", "1:9: error: the service notes has no way of authorising called 'tokn'; it has token, desk"),
         ("params: {a: {minimum: 1, enum: [1, 1]}}", ""),
         ("params: {a: {pattern: '['}}", "4:23: error: '[' is no regular expression: "),

@@ -245,6 +245,50 @@ def test_a_row_is_made_read_changed_and_removed(port: Port) -> None:
     assert port.call("boat.add", {}) == 4
 
 
+def test_a_call_is_answered_with_nothing_where_its_method_says_so(sail: Callable[..., Port]) -> None:
+    port = sail(
+        boat__delete="params: {id: {$ref: '#id'}}\nsandbox: {answer: '{null}'}",
+        ring="params: {}\nsandbox: {does: example, answer: {said: '{null}'}}",
+    )
+    assert port.call("boat.delete", {"id": 1}) is None
+    assert port.fault("boat.get", {"id": 1})[0] == 404
+    assert port.call("ring", {}) == {"said": None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({}, ["Swan", "Утка"]),
+        ({"by": "name"}, ["Swan", "Утка"]),
+        ({"by": "name", "order": "DESC"}, ["Утка", "Swan"]),
+        ({"order": "desc"}, ["Утка", "Swan"]),
+        ({"by": "sails", "order": "asc"}, ["Swan", "Утка"]),
+    ],
+)
+def test_a_field_and_a_direction_put_rows_in_order(
+    asked: dict[str, str], names: list[str], sail: Callable[..., Port]
+) -> None:
+    port = sail(boat__list="params: {by: {}, order: {}}\nsandbox: {sort: by}")
+    assert [row["name"] for row in port.call("boat.list", asked)] == names
+
+
+def test_the_names_of_fields_are_those_of_their_collection(sail: Callable[..., Port]) -> None:
+    port = sail(
+        SERVICE + DECLARED.replace("  collections:\n", "  collections:\n    mate: {names: camel}\n"),
+        mate__add="params: {fields: {}}\nsandbox: {answer: {row: '{row}'}}",
+        mate__change="params: {id: {}, fields: {}}",
+        mate__list="params: {filter: {}, order: {}, select: {}, by: {}}",
+        mate__find="params: {by: {}, way: {}}\nsandbox: {does: select, sort: by, order: way}",
+    )
+    made = port.call("mate.add", {"fields": {"FULL_NAME": "Ash", "RANK": 2, "byHand": {"AS_IS": 1}, "Odd_one": 3}})
+    assert made["row"] == {"fullName": "Ash", "rank": 2, "byHand": {"AS_IS": 1}, "Odd_one": 3, "id": 1}
+    port.call("mate.add", {"fields": {"FULL_NAME": "Elm", "RANK": 1}})
+    assert port.call("mate.change", {"id": 2, "fields": {"RANK": 5}}) is True
+    found = port.call("mate.list", {"filter": {">=RANK": 2}, "order": {"FULL_NAME": "desc"}, "select": ["FULL_NAME"]})
+    assert found == [{"fullName": "Elm", "id": 2}, {"fullName": "Ash", "id": 1}]
+    assert [row["id"] for row in port.call("mate.find", {"by": "FULL_NAME", "way": "desc"})] == [2, 1]
+
+
 def test_a_success_has_the_declared_envelope(port: Port) -> None:
     _, answer, _ = port.ask("POST", "/r/7/sesame/boat.get", {"id": 1})
     assert set(answer) == {"value", "time"}
