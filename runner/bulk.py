@@ -256,7 +256,7 @@ class Job(Intake):
                 yield step
                 continue
             self._mark(run, states.SENT)
-            began = self.session.clock()
+            began = self.session.passed()
             run.flying = run.ever = True
             try:
                 answer = yield step
@@ -265,7 +265,7 @@ class Job(Intake):
             except Stopped:  # it was not sent
                 self._mark(run, states.WAITING)
                 raise
-            run.flying, run.took = False, self.session.clock() - began
+            run.flying, run.took = False, self.session.passed() - began
 
     def _heard(self, run: Run, places: Sequence[int], found: Sequence[Outcome]) -> None:
         """Keep what an answer says of rows."""

@@ -198,8 +198,12 @@ class Client:
         is called after the first refusal. Raises InvalidArguments, before anything is sent, where an input does
         not fit.
         """
+        return packing.shaped(calls, self.outcomes(calls, halt=halt))
+
+    def outcomes(self, calls: Calls, *, halt: bool = False) -> Iterator[Outcome]:
+        """The outcomes of such calls in order, as they come: what somebody needs who may stop in between."""
         packs = self._planner.packs(calls, halt=halt)
-        return packing.shaped(calls, self._flow(packing.flow(packs, self._planner.session, halt=halt)))
+        return self._flow(packing.flow(packs, self._planner.session, halt=halt))
 
     def bulk(self, name: str, rows: Iterable[Mapping[str, Any]] | None, /, **how: Any) -> Iterator[Outcome]:
         """One outcome a row, in order: a Result, or the error that it met. Rows come from any iterable.

@@ -92,6 +92,10 @@ class Session:
     account: renewal.Account = field(default_factory=renewal.Unkept)
     answered: bool = False  # whether the service has ever given a usable answer
 
+    def passed(self) -> float:
+        """Seconds of a clock that nobody sets, where there is one: what durations and deadlines go by."""
+        return (self.book.steady or self.clock)()
+
     def adopt(self, news: Mapping[str, Any]) -> None:
         """Use new fields from now on."""
         with self.lock:
@@ -134,7 +138,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
     """The life of a call: sign in where that is needed, wait for the limits, send, read, ask again where it is safe."""
     method, retry = call.method, call.method.service.retry
     scheme = scheme or auth.choose(method, session.credentials, call.values)
-    end = session.clock() + retry.deadline
+    end = session.passed() + retry.deadline
     attempt, signed_in_again, renewed, adopted = 1, False, False, False
     while True:
         known = session.credentials.values
@@ -144,7 +148,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
         made = prepare(call, session, scheme, kept)
         yield from _admitted(call, session, end)
         if attempt == 1:  # waiting for its turn takes nothing away from a call's time
-            end = session.clock() + retry.deadline
+            end = session.passed() + retry.deadline
         reply: Reply | None = None
         try:
             reply = yield Send(made, method.reading.largest)
@@ -169,7 +173,7 @@ def converse(call: Call, session: Session, scheme: Scheme | None = None) -> Conv
             session.book.refused(method, session.credentials.values, error, session.clock(), reply)
             now, harmless = session.clock(), call.harmless or method.repeatable(call.values)
             pause = pacing.again(method, error, reply, attempt, now, session.dice, harmless=harmless)
-            if pause is None or session.clock() + pause > end:
+            if pause is None or session.passed() + pause > end:
                 raise
             yield Wait(pause, str(error).splitlines()[0])
         attempt += 1
@@ -205,14 +209,14 @@ def _judge(  # noqa: PLR0913 - a call, what it asked, what came
 def _admitted(call: Call, session: Session, end: float) -> Generator[Wait, Any, None]:
     """Wait for the limits: first for the cost of the call, then for its place; no longer than the call may."""
     book, method, who = session.book, call.method, session.credentials.values
-    now = session.clock()
-    straight = book.enter(method, who, now, inside=call.inside, most=max(0.0, end - now))
+    now, left = session.clock(), max(0.0, end - session.passed())
+    straight = book.enter(method, who, now, inside=call.inside, most=left)
     if straight is not None:
         yield from _pause(straight, end, session, call)
         return
-    yield from _pause(book.hold(method, who, now, inside=call.inside, most=max(0.0, end - now)), end, session, call)
-    now = session.clock()
-    yield from _pause(book.wait(method, who, now, most=max(0.0, end - now)), end, session, call)
+    yield from _pause(book.hold(method, who, now, inside=call.inside, most=left), end, session, call)
+    now, left = session.clock(), max(0.0, end - session.passed())
+    yield from _pause(book.wait(method, who, now, most=left), end, session, call)
 
 
 def _pause(seconds: float, end: float, session: Session, call: Call) -> Generator[Wait, Any, None]:
@@ -220,7 +224,7 @@ def _pause(seconds: float, end: float, session: Session, call: Call) -> Generato
     if seconds <= 0:
         return
     title = call.method.service.title
-    if session.clock() + seconds > end:
+    if session.passed() + seconds > end:
         message = f"the limits of {title} would hold this call for {seconds:.0f} s"
         hint = "other programs may be calling; try again later, or ask for less at a time"
         raise LimitExceeded(message, kind="rate_limit", rejected=True, method=call.method.full_name, hint=hint)
@@ -290,9 +294,9 @@ def _turn(
     take: Callable[[], Callable[[], None] | None], call: Call, scheme: Scheme, session: Session
 ) -> Generator[Wait, Any, Callable[[], None]]:
     """Wait for the right to renew; what is given lays it down."""
-    end = session.clock() + call.method.service.retry.deadline
+    end = session.passed() + call.method.service.retry.deadline
     while (release := take()) is None:
-        if session.clock() > end:
+        if session.passed() > end:
             message = f"another call has been renewing the {scheme.title} for too long"
             hint, name = "end the program that makes it, and call again", call.method.full_name
             raise TransportError(message, outcome="not sent", final=True, hint=hint, method=name)

@@ -71,6 +71,9 @@ class Journal:
         try:
             with self._told():
                 self._base.execute("PRAGMA locking_mode = EXCLUSIVE")
+                tables = {name for (name,) in self._base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+                if not tables <= {"about", "rows"}:  # somebody's own: a journal is deleted when all was done
+                    raise self._stranger()
                 self._base.execute("PRAGMA journal_mode = WAL")
                 self._base.execute(f"PRAGMA synchronous = {'OFF' if brief else 'FULL'}")
                 self._base.execute("BEGIN IMMEDIATE")
@@ -92,11 +95,14 @@ class Journal:
                 hint = "wait for it to end, or name another journal"
                 raise CallError(f"another run is using the journal {self.path}", hint=hint) from None
             if "not a database" in said or "no such column" in said or "has no column" in said:
-                raise CallError(f"{self.path} is no journal of a bulk run", hint="name another file") from None
+                raise self._stranger() from None
             raise CallError(f"can't write the journal {self.path}: {said}", hint=_PLACE) from None
         except OSError as error:
             said = (error.strerror or str(error)).lower()
             raise CallError(f"can't write the journal {self.path}: {said}", hint=_PLACE) from None
+
+    def _stranger(self) -> CallError:
+        return CallError(f"{self.path} is no journal of a bulk run", hint="name another file")
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:

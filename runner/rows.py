@@ -72,7 +72,7 @@ class Reader:
     def one(self, values: Mapping[str, Any], follow: str = "") -> Steps:
         """Ask for one page by itself."""
         call = Call(self.method, self.call.called, values, follow)
-        ticket = yield Begin(measured(converse(call, self.session), self.session.clock))
+        ticket = yield Begin(measured(converse(call, self.session), self.session.passed))
         result, self.pace = yield Take(ticket)
         return result
 
@@ -89,7 +89,7 @@ class Reader:
         """Begin to ask for pages in one batch. Gives a ticket for `took`."""
         calls = [Call(self.method, self.call.called, values) for values in pages]
         talk = _asked(calls, self.session, self.batch)
-        return (yield Begin(measured(talk, self.session.clock)))
+        return (yield Begin(measured(talk, self.session.passed)))
 
     def took(self, ticket: Any) -> Steps:
         """The outcomes of a batch that was begun, as answers that stand alone."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .. import document, forms, output
 from ..encoding import File
 from ..errors import PARTLY, CallError, RunnerError
-from . import console
+from ..pack import shaped
+from . import console, stops
 from . import help as pages
 from .call import Outside, Watch, secret
 from .connect import OPTIONS, connect
 from .words import catalog, general
 
 if TYPE_CHECKING:
+    from ..client import Client
     from .words import Line
 
 Json = dict[str, Any]
@@ -41,11 +44,33 @@ def batch(argv: list[str]) -> int:
     calls = _calls(names[1], outside)
     with connect(line, methods, service.name, credentials) as client:
         client.watch = Watch(verbose=line.on("--verbose"))
-        try:
-            found = client.batch(calls, halt=halt)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("some of the calls may have been carried out" if client.in_flight else "") from None
-    return _told(line, found)
+        return _carry(line, client, calls, halt=halt)
+
+
+def _carry(line: Line, client: Client, calls: Any, *, halt: bool) -> int:
+    """Make the calls and tell what came of them; where it is stopped, of those that have an answer."""
+    found: list[Any] = []
+    stop: BaseException | None = None
+    try:
+        with stops.orderly():
+            for one in client.outcomes(calls, halt=halt):
+                found.append(one)  # noqa: PERF402 - those that came stay when the next does not
+    except (KeyboardInterrupt, SystemExit) as error:
+        stop = error
+    named = dict(islice(calls.items(), len(found))) if isinstance(calls, dict) else calls[: len(found)]
+    code = _told(line, shaped(named, found)) if found or stop is None else 0
+    if stop is None:
+        return code
+    console.flush()
+    parts = [f"{len(found)} of {len(calls)} calls have their answer"] if found else []
+    parts += ["some of the others may have been carried out" if found else _DOUBT] if client.in_flight else []
+    if isinstance(stop, KeyboardInterrupt):
+        raise KeyboardInterrupt(", ".join(parts))
+    console.say(", ".join(["stopped", *parts]))
+    raise stop
+
+
+_DOUBT = "some of the calls may have been carried out"
 
 
 def _credentials(words: list[str], outside: Outside) -> tuple[dict[str, Any], list[str]]:

@@ -45,7 +45,7 @@ OPTIONS = {
     "--encoding NAME": "of a table that is not UTF-8, such as cp1251",
     "--delimiter LETTER": "between cells, where it is not what the header shows: , ; | or tab",
     "--sheet NAME": "of a workbook; else its first",
-    "--out FILE": "the results, as .csv, .json or an object a line; else they are printed as they come",
+    "--out FILE": "the results, as .csv, .xlsx, .json or an object a line; else they are printed as they come",
     "--failed FILE": "the refused rows, to be mended and fed in again",
     "--unknown FILE": "the rows whose answer was lost: look which of them were carried out",
     "--journal FILE": "what became of each row; else beside the input, with .journal behind its name",
@@ -163,6 +163,7 @@ def _places(line: Line, own: Own) -> Json:
             raise CallError(f"--{name} and --{seen[whole]} are the same file", hint="each needs one of its own")
         seen[whole] = name
         if name in {"out", "failed", "unknown"}:
+            report.form_of(path, read_again=name != "out")
             output.probe(path)
     return places
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import journal as states
 from .. import output
-from ..errors import RunnerError
+from ..errors import CallError, RunnerError
+from ..export import Export
+from ..export.columns import Shape
 from ..table import DOUBT, ERROR, FORMS
 from . import console
 
@@ -72,32 +74,51 @@ class Tally:
 
 
 def write_results(journal: Journal, path: str) -> None:
-    """Write the outcome of every row that has one, in order: CSV, a JSON list, or an object a line."""
-    form = _form(path)
+    """Write the outcome of every row that has one, in order: a table, a JSON list, or an object a line."""
+    form = form_of(path)
     rows = (entry for entry in journal.entries() if entry.told)
-    if form == "csv":
-        names = _sources(journal)
-        wide = [*_RESULT, *(name for name in names if name not in _RESULT)]
-        output.save(path, _csv(wide, map(_flat, rows), encoding="utf-8", delimiter=_comma(path)))
+    if form in {"json", "ndjson"}:
+        output.save(path, _lines((_of(entry) for entry in rows), form))
         return
-    output.save(path, _lines((_of(entry) for entry in rows), form))
+    wide = [*_RESULT, *(name for name in _sources(journal) if name not in _RESULT)]
+    _table(path, form, wide, map(_flat, rows), encoding="utf-8", delimiter=_comma(path))
 
 
 def write_rows(journal: Journal, path: str, state: int, *, encoding: str = "", delimiter: str = "") -> None:
     """Write the rows of a state as they were read, and why: refused ones can be fed in again, doubtful ones not."""
-    form, why = _form(path), ERROR if state == states.REFUSED else DOUBT
+    form, why = form_of(path), ERROR if state == states.REFUSED else DOUBT
     rows = ({**_source(entry), why: str(entry.outcome)} for entry in journal.entries(state))
-    if form == "csv":
-        names = [name for name in _sources(journal) if name != why]
-        comma = delimiter or _comma(path)
-        output.save(path, _csv([*names, why], rows, encoding=encoding or "utf-8", delimiter=comma))
+    if form in {"json", "ndjson"}:
+        output.save(path, _lines(rows, form))
         return
-    output.save(path, _lines(rows, form))
+    names = [*(name for name in _sources(journal) if name != why), why]
+    _table(path, form, names, rows, encoding=encoding or "utf-8", delimiter=delimiter or _comma(path))
 
 
-def _form(path: str) -> str:
-    found = FORMS.get(os.path.splitext(path)[1].lower(), "ndjson")
-    return "csv" if found == "xlsx" else found
+def form_of(path: str, *, read_again: bool = False) -> str:
+    """The form of a file of rows by its name: one that tells nothing holds an object a line.
+
+    Raises CallError for a name that promises what is not written, for a library that is missing, and for rows that
+    are to be `read_again` where nobody could.
+    """
+    end = os.path.splitext(path)[1].lower()
+    told = FORMS.get(end, "xlsx")
+    form = told if told != "xlsx" else output.form_of(path)
+    if form == "yaml" or (read_again and form in {"parquet", "sqlite"}):
+        hint = "take .csv, .xlsx, .ndjson or .json"
+        raise CallError(f"{path}: rows {'to mend ' * read_again}are not written as {form}", hint=hint)
+    if form in output.FILES:
+        Export(form, path).demand()
+    return "ndjson" if form == "json" and end != ".json" else form
+
+
+def _table(  # noqa: PLR0913 - the parts of a table
+    path: str, form: str, names: Sequence[str], rows: Iterator[Json], *, encoding: str, delimiter: str
+) -> None:
+    if form == "csv":
+        output.save(path, _csv(names, rows, encoding=encoding, delimiter=delimiter))
+    else:
+        Export(form, path, Shape(tuple(names)), "results").save(rows)
 
 
 def _comma(path: str) -> str:

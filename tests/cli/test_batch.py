@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from runner.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,8 +123,37 @@ def test_stopping_a_batch_says_that_some_of_it_may_have_been_done(
     monkeypatch.setattr("runner.transport.Transport.send", stopped)
     said = line("batch", "notes", calls, *site.line)
     assert said == (130, "", "interrupted: some of the calls may have been carried out\n")
-    monkeypatch.setattr("runner.client.Client.batch", lambda *_, **__: stopped(None, None, 0))
+    monkeypatch.setattr("runner.client.Client.outcomes", lambda *_, **__: stopped(None, None, 0))
     assert line("batch", "notes", calls, *site.line) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("as_list", [True, False])
+def test_a_batch_that_is_stopped_tells_what_was_done(
+    number: int, as_list: bool, line: Run, site: Any, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = {"method": "note.add", "params": {"title": "A"}}
+    named: Any = [call] * 7 if as_list else {f"n{place}": call for place in range(7)}
+    (desk / "calls.json").write_text(json.dumps(named))
+    keys = [f"c{place}" for place in range(1, 6)] if as_list else list(named)[:5]
+    site.say({"result": {"done": dict.fromkeys(keys, 7)}})
+    send = Transport.send
+
+    def stopped(self: Transport, request: Any, largest: int) -> Any:
+        if len(site.asked) == 1:
+            signal.raise_signal(number)
+        return send(self, request, largest)
+
+    monkeypatch.setattr(Transport, "send", stopped)
+    words = ["batch", "notes", "calls.json", *site.line, "--out", "answer.json"]
+    text = "5 of 7 calls have their answer, some of the others may have been carried out"
+    if number == signal.SIGINT:
+        assert line(*words) == (130, "", f"interrupted: {text}\n")
+    else:
+        with pytest.raises(SystemExit, match="143"):
+            line(*words)
+    answer = json.loads((desk / "answer.json").read_text())
+    assert answer == ([{"result": 7}] * 5 if as_list else {key: {"result": 7} for key in keys})
 
 
 @pytest.mark.parametrize(

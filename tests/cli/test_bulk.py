@@ -122,13 +122,38 @@ def test_rows_without_an_answer_are_kept_apart_and_not_fed_in_by_luck(
 def test_results_are_written_in_the_form_that_the_name_tells(name: str, bulk: Run, write: Write, desk: Path) -> None:
     assert bulk("line.add", "--in", write(THREE), "--out", name)[1] == ""
     with open(desk / name, "rb") as file:
-        form = "out.csv" if name.endswith("xlsx") else name
-        rows = [row.cells for row in Table(file, form).rows()]
+        rows = [row.cells for row in Table(file, name).rows()]
     assert [str(row["row"]) for row in rows] == ["1", "2", "3"]
     assert [row["outcome"] for row in rows] == ["done", "refused", "done"]
-    if "csv" in name:
+    if "csv" in name or "xlsx" in name:
         assert rows[1]["code"] == "NO"
         assert [row["text"] for row in rows] == ["one", "bad two", "three"]
+
+
+def test_rows_to_mend_may_be_a_workbook_that_is_fed_in_again(bulk: Run, write: Write, desk: Path, ledger: Any) -> None:
+    assert bulk("line.add", "--in", write(THREE), "--failed", "failed.xlsx").code == 7
+    with open(desk / "failed.xlsx", "rb") as file:
+        assert [row.cells["text"] for row in Table(file, "failed.xlsx").rows()] == ["bad two"]
+    ledger.lines.clear()
+    assert bulk("line.add", "--in", "failed.xlsx").code == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--out", "r.yaml"], "r.yaml: rows are not written as yaml; take .csv, .xlsx, .ndjson or .json"),
+        (["--failed", "f.parquet"], "f.parquet: rows to mend are not written as parquet; take .csv"),
+        (["--unknown", "u.db"], "u.db: rows to mend are not written as sqlite; take .csv"),
+        (["--out", "r.xls"], "there is no way to write .xls files; take .xlsx"),
+    ],
+)
+def test_a_name_that_promises_another_form_is_told_before_anything_is_sent(
+    words: list[str], told: str, bulk: Run, write: Write, ledger: Any
+) -> None:
+    said = bulk("line.add", "--in", write(THREE), *words)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"error: {told}")
+    assert not ledger.lines
 
 
 def test_an_empty_file_has_empty_results(bulk: Run, write: Write, desk: Path) -> None:

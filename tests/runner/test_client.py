@@ -329,6 +329,18 @@ def test_a_batch_does_not_show_the_secrets_of_its_calls(portal: Client, wire: Wi
     assert "s3cret" not in json.dumps(request.as_dict()) + request.curl()
 
 
+@pytest.mark.parametrize("jump", [600.0, -600.0])
+def test_a_clock_of_the_machine_that_is_set_meanwhile_ends_no_call(
+    portal: Client, wire: Wire, clock: Clock, jump: float
+) -> None:
+    times = iter([clock.now] * 3)
+    portal._planner.session.clock = lambda: next(times, clock.now + jump)
+    lost = TransportError("the connection was lost")
+    wire.say(lost, lost, {"value": "pong"})
+    assert portal.call("ping").raw == {"value": "pong"}
+    assert clock.slept == [0.5, 1.0]
+
+
 def test_a_reference_deep_in_a_list_is_not_checked(portal: Client, wire: Wire) -> None:
     wire.say({"value": {"answers": {"c1": 1, "c2": 1}}})
     calls: Any = [("book.pick", {"ids": [1]}), ("book.pick", {"ids": [1, "$answer[c1]"]})]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +29,21 @@ if TYPE_CHECKING:
 @pytest.fixture
 def place(tmp_path: Path) -> str:
     return str(tmp_path / "a.journal")
+
+
+@pytest.mark.parametrize("table", ["deals (id)", "rows (id)", "sales (state)"])
+def test_a_database_of_somebody_s_own_is_left_alone(place: str, table: str) -> None:
+    with closing(sqlite3.connect(place, isolation_level=None)) as base:
+        base.execute(f"CREATE TABLE {table}")
+    with open(place, "rb") as file:
+        before = file.read()
+    with pytest.raises(CallError, match="is no journal of a bulk run; name another file"):
+        Journal(place)
+    with closing(sqlite3.connect(place)) as base:
+        assert base.execute("SELECT name FROM sqlite_master").fetchall() == [(table.split(maxsplit=1)[0],)]
+    if not table.startswith("rows"):
+        with open(place, "rb") as file:
+            assert file.read() == before
 
 
 @pytest.fixture
