@@ -302,6 +302,14 @@ def test_a_token_that_is_given_with_what_renews_it_needs_no_page(
     assert line("login", "vault", "new", *words).err.startswith("Let it in on this page")
 
 
+def test_what_the_environment_gives_is_told(line: Run, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DECLAREST_VAULT_URL", f"{site.url}/in/hush/")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"https://other.example/in/hush/")))
+    said = line("login", "vault", "--no-check")
+    assert (said.code, said.err) == (0, "the environment is taken at its word: DECLAREST_VAULT_URL\n")
+    assert line("login", "vault", "new", "--no-check", "--url", f"{site.url}/in/hush/").err == ""
+
+
 def test_who_has_signed_in_once_says_nothing_twice(line: Run, site: Any, host: str, page: Any) -> None:
     page(lambda back, mark: [f"{back}?word=w&mark={mark}"])
     site.say(TOKENS)
