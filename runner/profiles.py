@@ -181,13 +181,15 @@ def save(  # noqa: PLR0913 - a profile and how it is kept
         _edited(
             lambda data: _put(data, service, name, block)
         )  # whether it can be edited is known before anything is kept
-        kept = bool(secrets) and ring and keyring.put(service, name, secrets)
+        trouble = keyring.put(service, name, secrets) if secrets and ring else ""
+        kept = trouble is None
         whole = {**block, KEYRING: True} if kept else block
         _keep(service, name, {} if kept else secrets)
         strongbox.write(SETTINGS, _edited(lambda data: _put(data, service, name, whole)))
         if old and old.get(KEYRING) and not kept:
             keyring.drop(service, name)
-    return "the keyring" if kept else path(SECRETS)
+    why = f", since the keyring did not take them: {trouble}" if trouble else ""
+    return "the keyring" if kept else f"{path(SECRETS)}{why}"
 
 
 def _put(data: Any, service: str, name: str, block: Json) -> None:
@@ -215,7 +217,7 @@ def renew(service: str, name: str, secrets: Mapping[str, Any], hosts: Mapping[st
         block = _block(service, name)
         _demand_same(service, name, block, hosts or {})
         whole = {**_secrets(service, name, block), **secrets}
-        if block.get(KEYRING) and keyring.put(service, name, whole):
+        if block.get(KEYRING) and keyring.put(service, name, whole) is None:
             return
         _keep(service, name, whole)
         if block.pop(KEYRING, False):

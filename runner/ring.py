@@ -44,16 +44,17 @@ def get(service: str, name: str) -> Json:
     return found
 
 
-def put(service: str, name: str, secrets: Mapping[str, Any]) -> bool:
-    """Keep the secrets of a profile; no, where there is no keyring or it does not keep them."""
+def put(service: str, name: str, secrets: Mapping[str, Any]) -> str | None:
+    """Keep the secrets of a profile. None where that is done, else why it is not; empty where there is no keyring."""
     keyring, whole = _backend(), json.dumps(dict(secrets))
     if keyring is None:
-        return False
+        return ""
     try:
         keyring.set_password(_place(service), name, whole)
-        return bool(keyring.get_password(_place(service), name) == whole)  # some take anything and keep nothing
-    except Exception:  # noqa: BLE001
-        return False
+        same = keyring.get_password(_place(service), name) == whole  # some take anything and keep nothing
+    except Exception as error:  # noqa: BLE001
+        return f"it failed with {type(error).__name__}"
+    return None if same else "it keeps nothing"
 
 
 def drop(service: str, name: str) -> str:

@@ -28,8 +28,27 @@ Json = dict[str, Any]
 PATIENCE = 300.0  # seconds that a person has for the page
 LOOK = 0.1  # seconds between two looks whether it is over
 LONGEST = 4096  # bytes of a line that somebody types
-_PAGE = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>declarest</title>
-<body style="font-family: sans-serif; margin: 3em"><p>{}</p><p>You may close this page.</p>"""
+_CLOSE = "You may close this page."
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="color-scheme" content="light dark">
+<title>{title} - declarest</title>
+<style>
+body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem }}
+h1 {{ font-size: 1.7rem }}
+</style>
+<script>history.replaceState(null, "", location.pathname)</script>
+<h1>{title}</h1>
+<p>{text}</p>
+<p>{end}</p>
+"""  # what came back leaves the address that the browser shows and remembers
+
+
+class Stray(AuthError):
+    """What came back is not the answer to this sign-in, which goes on."""
 
 
 def new_state() -> str:
@@ -55,20 +74,20 @@ def page(how: Mapping[str, Any], known: Mapping[str, Any], state: str, listen: s
 def answer(scheme: Scheme, found: Mapping[str, str], known: Mapping[str, Any], state: str) -> Json:
     """What came back, under the names that the service file has for it.
 
-    Raises AuthError where it was refused, is the answer of somebody else's page, or is of another host than was
-    asked.
+    Raises Stray where it is the answer of somebody else's page; AuthError where it was refused, or is of another
+    host than was asked.
     """
     back = (scheme.login or {})["back"]
     if "state" in back and found.get(back["state"], state) != state:
         message = "what came back is not the answer to this sign-in: its state is another one"
-        raise AuthError(message, kind="auth", rejected=True, hint="nothing was exchanged; close old pages, start again")
+        raise Stray(message, kind="auth", rejected=True, hint="nothing was exchanged; close old pages")
     if "error" in found:
         message = found.get("error_description") or f"the {scheme.title} was refused"
         hint = "nothing was saved; let the application in, or look at its settings"
         raise AuthError(message, code=found["error"], kind="auth", rejected=True, hint=hint)
     if "state" in back and back["state"] not in found:
         message = "what came back has no state, so it may be somebody else's"
-        raise AuthError(message, kind="auth", rejected=True, hint="nothing was exchanged; start again")
+        raise Stray(message, kind="auth", rejected=True, hint="nothing was exchanged; close old pages")
     values = {name: found[there] for name, there in back.items() if found.get(there)}
     for name in set((scheme.login or {}).get("needs", ())) & values.keys():
         if name in known and values[name].lower() != str(known[name]).lower():
@@ -122,10 +141,14 @@ def place(text: str) -> str:
 
 
 class Listener:
-    """Waits on this machine for the browser to come back, and for what a person types."""
+    """Waits on this machine for the browser to come back, and for what a person types.
 
-    def __init__(self, judge: Callable[[Mapping[str, str]], Json]) -> None:
-        self.judge = judge
+    A page that is none of this sign-in's is told, to `say` as well, and ends nothing: an old one may be open, and any
+    page of the web could call one here.
+    """
+
+    def __init__(self, judge: Callable[[Mapping[str, str]], Json], say: Callable[[str], object] = str) -> None:
+        self.judge, self.say = judge, say
         self.address = ""
         self._news: SimpleQueue[Json | RunnerError] = SimpleQueue()
         self._over = threading.Event()
@@ -135,7 +158,7 @@ class Listener:
         """Listen at an address. Raises CallError where something else does."""
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port or 0
-        handler = type("Handler", (_Handler,), {"path_of": parts.path, "take": self.take})
+        handler = type("Handler", (_Handler,), {"path_of": parts.path, "take": self.take, "say": self.say})
         kind = type("Server", (_Server,), {"address_family": AF_INET6 if ":" in host else AF_INET})
         try:
             server = kind(("127.0.0.1" if host.endswith("localhost") else host, port), handler)
@@ -154,14 +177,14 @@ class Listener:
             server.server_close()
             thread.join()
 
-    def take(self, found: Mapping[str, str]) -> tuple[str, Callable[[], None]]:
-        """What the page is to say, and what is to be done when it has been said."""
+    def take(self, found: Mapping[str, str]) -> tuple[RunnerError | None, Callable[[], None]]:
+        """What is wrong with what came back, and what is to be done when the page has said it."""
         try:
-            news: Json | RunnerError = self.judge(found)
-            said = ""
+            news = self.judge(found)
         except RunnerError as error:
-            news, said = error, str(error)
-        return said, lambda: self._news.put(news)
+            wrong = error
+            return error, lambda: self._news.put(wrong)
+        return None, lambda: self._news.put(news)
 
     @contextmanager
     def reading(
@@ -233,21 +256,30 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     path_of: str
-    take: Callable[[Mapping[str, str]], tuple[str, Callable[[], None]]]
+    take: Callable[[Mapping[str, str]], tuple[RunnerError | None, Callable[[], None]]]
+    say: Callable[[str], object]
     timeout = 10
 
     def do_GET(self) -> None:
         """Take what comes back; a browser asks for other things too, such as a picture for its tab."""
         parts = urlsplit(self.path)
         if parts.path != self.path_of or not parts.query:
-            self._say(404, "There is nothing here.")
+            self._say(404, "Nothing is here", "The sign-in waits for another page.", "")
             return
-        said, then = type(self).take(dict(parse_qsl(parts.query)))
-        self._say(400 if said else 200, said or "declarest has what it needs; the rest is said in the terminal.")
-        then()
+        wrong, then = type(self).take(dict(parse_qsl(parts.query)))
+        if isinstance(wrong, Stray):
+            self._say(400, "Another sign-in", f"{wrong}.", "The newest page that was opened is still waited for.")
+            type(self).say(str(wrong))
+        elif wrong:
+            self._say(400, "Not signed in", f"{wrong}.", _CLOSE)
+            then()
+        else:
+            text = "declarest has what it needs, and goes on in the terminal."
+            self._say(200, "It is let in", text, _CLOSE)
+            then()
 
-    def _say(self, status: int, text: str) -> None:
-        content = _PAGE.format(escape(text)).encode()
+    def _say(self, status: int, title: str, text: str, end: str) -> None:
+        content = _PAGE.format(title=title, text=escape(text), end=end).encode()
         with suppress(OSError):
             self.send_response(status)
             self.send_header("Content-Type", "text/html; charset=utf-8")

@@ -321,7 +321,9 @@ def _unreachable(host: str, between: str, error: httpx.ConnectError) -> Transpor
     said = str(reason or error).strip()[:120]
     if isinstance(reason, ssl.SSLError):
         message = f"{host} has no certificate that can be trusted: {said}"
-        return TransportError(message, outcome="not sent", final=True)
+        old = "expired" in said or "not yet valid" in said
+        hint = "is the clock of this machine right?" if old else "--ca-bundle trusts the certificates of a file besides"
+        return TransportError(message, outcome="not sent", final=True, hint=hint)
     if isinstance(reason, gaierror):
         name = f"proxy {between}" if between else f"host {host}"
         hint = _PROXY if between else "check the spelling, and the connection of this machine"

@@ -28,7 +28,7 @@ def let_in(  # noqa: PLR0913 - the line, the way, and what is known
     The listener is up before the page opens; what a person pastes counts as much as what the browser brings.
     """
     how, state = scheme.login or {}, signin.new_state()
-    listener = signin.Listener(lambda found: signin.answer(scheme, found, values, state))
+    listener = signin.Listener(lambda found: signin.answer(scheme, found, values, state), _told)
     with ExitStack() as stack:
         listen = signin.place(line.get("--listen", how.get("listen", ""))) if _listens(line, how) else ""
         if listen:

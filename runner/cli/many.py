@@ -243,9 +243,8 @@ class _Crowd:
                 yield _marked(*item)
 
     def wait(self) -> None:
-        """Wait until all have their answers."""
-        for _ in self.rows():
-            pass
+        """Wait until all have their answers. No rows come where these are values."""
+        list(self.rows())
 
     def close(self) -> None:
         """Ask for no more."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import template
 from ..errors import CallError, did_you_mean, nearest
 from ..limit import seconds
+from ..settings import hosts
 from . import console
 from . import help as pages
 from .words import catalog, general
@@ -175,6 +176,8 @@ def _serve(methods: Catalog, service: str, line: Line, switches: set[str]) -> in
             console.answer(f"{_login(methods.service(service), served)}\n")
             console.flush()
             console.note("this is the address of the sandbox's own account; stop with Ctrl-C")
+            for words in () if "--quiet" in switches else _pages(methods.service(service), served):
+                console.note(f"an application is let in by its page with: {words}")
             served.wait()
     except KeyboardInterrupt:
         console.note("the sandbox is closed")
@@ -233,3 +236,15 @@ def _login(service: Service, served: Served) -> str:
             if set(template.names(form)) <= set(served.credentials):
                 return template.plain(form, served.credentials)
     return served.address
+
+
+def _pages(service: Service, served: Served) -> Iterator[str]:
+    """The lines that sign in to the sandbox by a page. Its key is piped in, as those of others should be."""
+    known = served.credentials
+    for how in (scheme.login for scheme in service.schemes if scheme.login):
+        named = {*how.get("needs", ()), *template.names(how["page"]), *hosts(service)}
+        names = [name for name in service.fields if name in named & known.keys()]
+        hidden = [name for name in names if name in service.secrets()]
+        flags = [f"--{name.replace('_', '-')} {'-' if name in hidden[:1] else known[name]}" for name in names]
+        start = f"echo {known[hidden[0]]} | " if hidden else ""
+        yield f"{start}declarest login {service.name} sandbox {' '.join(flags)}"

@@ -73,6 +73,9 @@ def chosen(service: Service, words: Words) -> tuple[Way, Json]:
     if way is None:
         way = _asked_for(service, found)
         found = _filled(service, way, words, found)
+    if any(found.sources.get(name) == settings.SOURCES[1] for name in way.needs):
+        names = [settings.variable(service.name, name) for name in settings.environment(service)]
+        console.note(f"the environment is taken at its word: {', '.join(names)}")
     return way, dict(found.values)
 
 

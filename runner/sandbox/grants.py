@@ -25,12 +25,22 @@ Json = dict[str, Any]
 ALLOW = "allow"  # what the button of the page adds to its address
 _NEVER = 1e18
 _PAGE = """<!doctype html>
+<html lang="en">
 <meta charset="utf-8">
-<title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title} - sandbox</title>
+<style>
+body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1.5rem }}
+h1 {{ font-size: 1.7rem }}
+button {{ font: inherit; padding: .4rem 1.4rem; margin-right: .8rem; cursor: pointer }}
+</style>
 <h1>{title}</h1>
 <p>{text}</p>
+<p><small>This is the sandbox of {service}: no account of anybody is behind it.</small></p>
 """
-_FORM = """<form method="get">{fields}<button name="{allow}" value="1">Allow</button></form>
+_FORM = """<form method="get">{fields}<button name="{answer}" value="1">Allow</button>
+<button name="{answer}" value="0">Refuse</button></form>
 """
 
 
@@ -135,16 +145,23 @@ class Grants:
     def _shown(self, how: Json, form: Mapping[str, str], asked: Json) -> tuple[int, bytes, dict[str, str]]:
         heads = {"Content-Type": "text/html; charset=utf-8"}
         known = {**self._own, "state": asked.get(next((n for n, t in form.items() if t == "{state}"), ""), "")}
-        if any(str(template.filled(text, known)) != asked.get(name) for name, text in form.items()):
-            return 400, _PAGE.format(title="Sorry", text="There is no such application here.").encode(), heads
+        service = html.escape(self._service.title)
+        strange = [name for name, text in form.items() if str(template.filled(text, known)) != asked.get(name)]
+        if strange:
+            told = "; ".join(self._expected(name, form[name], known) for name in strange)
+            text = f"There is no such application here: {html.escape(told)}."
+            return 400, _PAGE.format(title="Sorry", text=text, service=service).encode(), heads
         if not (self.auto or ALLOW in asked):
-            text = f"May this application act for you in {html.escape(self._service.title)}?"
+            text = f"May this application act for you in {service}?"
             fields = "".join(
                 f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
                 for name, value in asked.items()
             )
-            page = _PAGE.format(title="Let it in?", text=text) + _FORM.format(fields=fields, allow=ALLOW)
-            return 200, page.encode(), heads
+            page = _PAGE.format(title="Let it in?", text=text, service=service)
+            return 200, (page + _FORM.format(fields=fields, answer=ALLOW)).encode(), heads
+        if asked.get(ALLOW) == "0":
+            marks = {place: str(known.get(name, "")) for name, place in how["back"].items() if name == "state"}
+            return 302, b"", {"Location": self._way_back(how, {"error": "access_denied", **marks})}
         back = {}
         for name, place in how["back"].items():
             if name in named(how.get("params", {})):
@@ -152,8 +169,16 @@ class Grants:
                 self._put(_code(name), back[place], self._codes)
             else:
                 back[place] = str(known.get(name, ""))
-        address = self.back or how.get("listen", "http://127.0.0.1/")
-        return 302, b"", {"Location": f"{address}?{encoding.urlencoded(back.items())}"}
+        return 302, b"", {"Location": self._way_back(how, back)}
+
+    def _way_back(self, how: Json, back: Mapping[str, str]) -> str:
+        """Where the page sends the browser."""
+        return f"{self.back or how.get('listen', 'http://127.0.0.1/')}?{encoding.urlencoded(back.items())}"
+
+    def _expected(self, name: str, form: str, known: Json) -> str:
+        """What stands in the query of the page's address, as far as that is no secret."""
+        hidden = self._service.secrets() & set(template.names(form))
+        return f"{name} is not {'the right one' if hidden else template.filled(form, known)}"
 
 
 def _code(name: str) -> str:

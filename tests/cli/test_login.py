@@ -303,6 +303,14 @@ def test_a_token_that_is_given_with_what_renews_it_needs_no_page(
     assert line("login", "vault", "new", *words).err.startswith("Let it in on this page")
 
 
+def test_what_the_environment_gives_is_told(line: Run, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DECLAREST_VAULT_URL", f"{site.url}/in/hush/")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"https://other.example/in/hush/")))
+    said = line("login", "vault", "--no-check")
+    assert (said.code, said.err) == (0, "the environment is taken at its word: DECLAREST_VAULT_URL\n")
+    assert line("login", "vault", "new", "--no-check", "--url", f"{site.url}/in/hush/").err == ""
+
+
 def test_who_has_signed_in_once_says_nothing_twice(line: Run, site: Any, host: str, page: Any) -> None:
     page(lambda back, mark: [f"{back}?word=w&mark={mark}"])
     site.say(TOKENS)
@@ -315,8 +323,6 @@ def test_who_has_signed_in_once_says_nothing_twice(line: Run, site: Any, host: s
 @pytest.mark.parametrize(
     ("query", "code", "told"),
     [
-        ("?word=w&mark=wrong", 3, "what came back is not the answer to this sign-in: its state is another one"),
-        ("?word=w", 3, "what came back has no state"),
         ("?error=denied&mark={mark}", 3, "denied: the token was refused; nothing was saved"),
         ("?error=denied&error_description=Not+<b>&mark={mark}", 3, "denied: Not <b>; nothing was saved"),
         ("?word=w&mark={mark}&house=evil.example", 3, "you were let in at evil.example, and asked for "),
@@ -333,6 +339,21 @@ def test_what_comes_back_wrong_is_told_and_nothing_is_exchanged(
     assert site.asked == []
     assert seen()[0].status_code == 400
     assert "<b>" not in seen()[0].text
+
+
+def test_a_page_of_another_sign_in_is_told_and_ends_nothing(line: Run, site: Any, host: str, page: Any) -> None:
+    def act(back: str, mark: str) -> list[str]:
+        return [f"{back}?{query}" for query in ("word=evil&mark=wrong", "word=evil", f"word=hush-word&mark={mark}")]
+
+    seen = page(act)
+    site.say(TOKENS, ME, RIGHTS)
+    said = line("login", "vault", "--server", host, "--app", "a-1", "--app-key", "hush-key")
+    assert (said.code, [one.status_code for one in seen()]) == (0, [400, 400, 200])
+    told = "error: what came back is not the answer to this sign-in: its state is another one; nothing was exchanged"
+    assert told in said.err
+    assert "error: what came back has no state, so it may be somebody else's; nothing was exchanged" in said.err
+    assert all("still waited for" in one.text and "close this page" not in one.text for one in seen()[:2])
+    assert [one.data.get("word") for one in site.asked if "word" in one.data] == ["hush-word"]
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,13 @@ def test_a_served_sandbox_prints_an_address_that_takes_calls(
     assert said.code == 0
     assert said.out.startswith("http://127.0.0.1:")
     assert said.out.endswith("/rest/1/sandbox/\n")
-    first, *rest = said.err.splitlines()
+    first, page, *rest = said.err.splitlines()
     assert first == "this is the address of the sandbox's own account; stop with Ctrl-C"
+    place = said.out.strip().removeprefix("http://").partition("/")[0]
+    assert page == (
+        "an application is let in by its page with: echo sandbox-key | declarest login bitrix24 sandbox --scheme http "
+        f"--portal {place} --oauth http://{place} --client-id local.sandbox --client-secret -"
+    )
     assert answers[0]["result"]["NAME"] == "Anna"
     assert len(rest) == 1
     assert "user.current" in rest[0]

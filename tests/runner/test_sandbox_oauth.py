@@ -138,6 +138,13 @@ def test_the_page_knows_its_application_only(house: House) -> None:
     first = next(iter(house.about["ask"]))
     answer = house.page(**{first: "another", "allow": 1})
     assert (answer.status_code, "no such application" in answer.text) == (400, True)
+    assert f"{first} is not {house.page().url.params[first]}." in answer.text
+
+
+def test_a_person_may_refuse(house: House) -> None:
+    assert '<button name="allow" value="0">Refuse</button>' in house.page().text
+    found = urlsplit(house.page(allow=0).headers["location"])
+    assert dict(parse_qsl(found.query)) == {"error": "access_denied", house.about["back"]["state"]: "a b&"}
 
 
 def test_a_code_is_good_once_and_for_a_while(house: House, clock: Clock) -> None:

@@ -134,6 +134,6 @@ def test_an_error_of_the_judge_is_raised_where_it_is_waited_for() -> None:
     listener = signin.Listener(judge)
     said, then = listener.take({})
     then()
-    assert said == "no"
+    assert str(said) == "no"
     with pytest.raises(RunnerError, match="no"):
         listener.wait()

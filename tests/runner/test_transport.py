@@ -714,6 +714,21 @@ def test_a_proxy_that_is_not_there_is_told_over_sockets(monkeypatch: pytest.Monk
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("certificate has expired", "is the clock of this machine right?"),
+        ("certificate is not yet valid", "is the clock of this machine right?"),
+        ("unable to get local issuer certificate", "--ca-bundle trusts the certificates of a file besides"),
+    ],
+)
+def test_what_may_be_done_about_a_certificate_is_told(said: str, hint: str) -> None:
+    error = httpx.ConnectError("")
+    error.__cause__ = ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] {said}")
+    found = translated(request("https://a.example/"), error)
+    assert (said in str(found), str(found).endswith(f"; {hint}")) == (True, True)
+
+
 def unknown(*_: Any, **__: Any) -> Any:
     """The answer of the system for a name that nobody has."""
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
