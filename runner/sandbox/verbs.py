@@ -24,7 +24,10 @@ _REFUSED = 400
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A checked call: values under their params' names, the state, the account, the row that its page begins with."""
+    """A checked call: values under their params' names, the state, the account, the row that its page begins with.
+
+    `now` is when it is made, as text.
+    """
 
     method: Method
     values: Mapping[str, Any]
@@ -32,6 +35,7 @@ class Task:
     account: Mapping[str, Any]
     start: str = ""
     shift: Shift | None = None
+    now: str = ""
 
 
 def rule(method: Method) -> Json:
@@ -125,6 +129,8 @@ def _create(task: Task, how: Json) -> Success:
     several = given if isinstance(given, list) else [given]
     if not all(isinstance(one, dict) for one in several):
         raise Refused("input", f"{how['from']} holds no fields", name=how["from"])
+    new = template.filled(_block(task, how)[1].get("new", {}), {"now": task.now})
+    several = [{**new, **one} for one in several]
     with task.store.change():
         rows = [{**one, shelf.key: shelf.add(one)} for one in several]
     return Success(_answer(task, how, "{id}", rows, shelf.key))
