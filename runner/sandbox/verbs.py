@@ -130,7 +130,7 @@ def _create(task: Task, how: Json) -> Success:
     if not all(isinstance(one, dict) for one in several):
         raise Refused("input", f"{how['from']} holds no fields", name=how["from"])
     new = template.filled(_block(task, how)[1].get("new", {}), {"now": task.now})
-    several = [{**new, **one} for one in several]
+    several = [{**one, **{name: value for name, value in new.items() if name not in one}} for one in several]
     with task.store.change():
         rows = [{**one, shelf.key: shelf.add(one)} for one in several]
     return Success(_answer(task, how, "{id}", rows, shelf.key))
