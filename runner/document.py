@@ -101,6 +101,10 @@ def _advice(problem: str, text: str, mark: yaml.Mark | None) -> str:
         return "indent with spaces, not with tabs" if at == "\t" else f"put the text in quotes, it begins with {at}"
     if "mapping values are not allowed" in problem:
         return "put the text in quotes, it holds a colon"
+    if "expected ',' or" in problem:
+        return "close the bracket; a text that holds { } [ ] or , stands in quotes"
+    if "expected key" in problem:
+        return "check the indentation; a text that begins with * & ! % @ or ` stands in quotes"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,10 @@ _UNWRITTEN = frozenset(
     ("contains", "dependentSchemas", "else", "if", "not", "prefixItems", "propertyNames", "then")
 )  # under these a node says what is right, not how it is written
 _TAKEN = frozenset({"-h", "-v", "-o", "-q"})
+_PLACED = re.compile(r"(\S.*?\.yaml(?::\d+:\d+)?): (.*)", re.DOTALL)
+_QUOTED = re.compile(r"#\w+|'[^']+'")
+_READ = {"next", "follow", "last", "items", "total", "wait", "wait_ms", "until"}
+_PLAIN_MARKS = ("header.", "link.")  # what is read from the headers is no JMESPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,7 @@ def _of_service(file: File, catalog: Catalog, taken: Collection[str]) -> Iterato
         yield from _fields(file, [*path, "needs"], scheme.needs, service)
         for word, part in (("base", scheme.base), ("send", scheme.send)):
             yield from _fields(file, [*path, word], fields_of(part), service, scheme)
+    yield from _readings(file)
     whoami = data.get("profile", {}).get("whoami", {})
     for where, message, hint in grants.faults(service, whoami, lambda name: catalog.own(folder, name)):
         yield file.fault(where, message, hint)
@@ -198,8 +204,7 @@ def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:
     try:
         method = catalog.method(service, name)
     except RunnerError as error:
-        message = error.message.removeprefix(f"{error.where}: ") if isinstance(error, SpecError) else error.message
-        yield file.fault(["method"], message, error.hint)
+        yield _unread(file, error)
         return
     if Path(method.origin).resolve() != file.path.resolve():
         yield file.fault(["method"], f"{method.origin} describes {name} before this file does", level="warning")
@@ -209,6 +214,28 @@ def _of_method(file: File, catalog: Catalog) -> Iterator[Fault]:
     yield from _schemas(file, method)
     yield from _labels(file, method, catalog)
     yield from _examples(file, method)
+
+
+def _unread(file: File, error: RunnerError) -> Fault:
+    """Why a method can't be read: at what the error names in this file, or in the file that it is about."""
+    found = _PLACED.fullmatch(error.message)
+    where, message = found.groups() if found else ("", error.message)
+    if found and Path(where.split(".yaml", maxsplit=1)[0] + ".yaml").resolve() != file.path.resolve():
+        return Fault(where, message, error.hint)
+    named = next(filter(None, (_path_to(file.data, word.strip("'")) for word in _QUOTED.findall(message))), None)
+    return file.fault(named or ["method"], message, error.hint)
+
+
+def _path_to(data: Any, word: str) -> list[str | int] | None:
+    """Where a text stands in data, as a value or as a key below the top; None where it does not."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for step, value in items:
+        if value == word:
+            return [step]
+        below = [word] if isinstance(value, dict) and word in value else _path_to(value, word)
+        if below:
+            return [step, *below]
+    return None
 
 
 def _labels(file: File, method: Method, catalog: Catalog) -> Iterator[Fault]:
@@ -303,7 +330,8 @@ def _required(file: File, method: Method) -> Iterator[Fault]:
                 yield file.fault(["by_auth", way, "required", place], f"{name} is no param", hint)
     idempotent = method.document.get("idempotent")
     if isinstance(idempotent, str) and idempotent not in method.params:
-        yield file.fault(["idempotent"], f"{idempotent} is no param")
+        hint = "write true" if idempotent in {"yes", "on", "y"} else did_you_mean(nearest(idempotent, method.params))
+        yield file.fault(["idempotent"], f"{idempotent} is no param", hint)
     elif isinstance(idempotent, str) and method.params[idempotent].schema.get("generate") == "counter":
         message = f"{idempotent} counts the calls of each client from 1, so it makes no repeated call harmless"
         yield file.fault(["idempotent"], message, "write generate: uuid")
@@ -344,11 +372,25 @@ def _schemas(file: File, method: Method) -> Iterator[Fault]:
     message = validation.faults_of_schema(method.schema)
     if message:
         yield file.fault(["params"], f"the params are no JSON Schema: {message}")
-    for path in (method.reading.result, *method.reading.meta.values()):
-        try:
-            query.compiled(path)
-        except SpecError as error:
-            yield file.fault(["response"], error.message)
+    yield from _readings(file)
+
+
+def _readings(file: File) -> Iterator[Fault]:
+    """Places in answers that are no JMESPath: of values and errors, of pages, of waiting times."""
+    response, pages = file.data.get("response", {}), file.data.get("pages", {})
+    blocks: list[tuple[list[str | int], Json]] = [(["response"], response)]
+    blocks += [(["response", part], response.get(part, {})) for part in ("meta", "error")]
+    blocks += [(["pages", name], style) for name, style in pages.items()] if isinstance(pages, dict) else []
+    blocks += [(["errors", code], block) for code, block in file.data.get("errors", {}).items()]
+    for path, block in blocks:
+        for word, text in block.items():
+            if not isinstance(text, str) or text.startswith(_PLAIN_MARKS):
+                continue
+            if path[0] == "response" or word in _READ:
+                try:
+                    query.compiled(text)
+                except SpecError as error:
+                    yield file.fault([*path, word], error.message)
 
 
 def _examples(file: File, method: Method) -> Iterator[Fault]:
@@ -366,8 +408,8 @@ def _response(file: File, method: Method, place: int, example: Json) -> Iterator
     status = example.get("status", 200)
     try:
         result = read(method, Reply(status, {}, json_text(example["response"])))
-    except ServiceError:
-        return
+    except (ServiceError, SpecError):
+        return  # a refusal is an answer, and a place that is none has been told
     except RunnerError as error:
         yield file.fault(["examples", place, "response"], f"the answer can't be read: {error.message}")
         return

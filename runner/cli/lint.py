@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import lint
 from ..catalog import Catalog
@@ -13,6 +14,9 @@ from . import console
 from . import help as pages
 from .quick import COMMANDS, RESERVED, counted
 from .words import catalog, general
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TAKEN = frozenset({*COMMANDS, *RESERVED})
 
@@ -29,7 +33,7 @@ def check(argv: list[str]) -> int:
         if not path.exists():
             raise CallError(f"there is no file {path}")
     catalog(line)
-    found = [fault for path in paths for fault in _of_path(path, line.get("--methods"))]
+    found = _once(fault for path in paths for fault in _of_path(path, line.get("--methods")))
     for fault in found:
         console.answer(f"{fault}\n")
     count = sum(len(lint.files(path)) for path in paths)
@@ -37,6 +41,16 @@ def check(argv: list[str]) -> int:
     warnings = len(found) - errors
     console.note(f"{counted(count, 'file')}, {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     return USAGE if errors else 0
+
+
+def _once(faults: Iterable[lint.Fault]) -> list[lint.Fault]:
+    """Each fault once: one of a service file is met again by each of its methods."""
+    found: dict[tuple[Path, str], lint.Fault] = {}
+    for fault in faults:
+        file, _, place = fault.where.partition(".yaml")
+        what = fault.message.partition(";")[0] if file.endswith(Path(SERVICE).stem) else f"{place} {fault.message}"
+        found.setdefault((Path(file).resolve(), what), fault)
+    return list(found.values())
 
 
 def _of_path(path: Path, methods: str) -> list[lint.Fault]:

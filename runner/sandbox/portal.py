@@ -172,7 +172,7 @@ class Portal:
         before = self._replays.found(method, values)
         if before is not None:
             return before
-        task = verbs.Task(method, values, self._store, self._account.own, visit.start, self._shift)
+        task = verbs.Task(method, values, self._store, self._account.own, visit.start, self._shift, _text_of(begun))
         done = verbs.run(task)
         kept = self.grants.exchanged(method, values, self._account.keep(method, done.value))
         used = time.thread_time() - worked + self._pace.command  # its own work: what others did meanwhile is theirs
@@ -195,7 +195,7 @@ class Portal:
         marks, headers = self._marks(done, visit.asked)
         ended = max(begun, self._clock() + visit.owed)
         known = {
-            "now": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(begun)),
+            "now": _text_of(begun),
             "begun": begun,
             "ended": ended,
             "elapsed": ended - begun,
@@ -281,6 +281,11 @@ def _checked(method: Method, values: Json, scheme: Scheme | None) -> Json:
         lacks = first.message.startswith(("is required", "is needed"))
         raise Refused("missing" if lacks else "input", "" if lacks else str(first), name=first.path)
     return validation.canonical(method, rest)[0] | aside
+
+
+def _text_of(moment: float) -> str:
+    """A moment in Unix seconds as text."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(moment))
 
 
 def _is_empty(method: Method, body: Any) -> bool:

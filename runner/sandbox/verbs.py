@@ -26,7 +26,10 @@ _SHOUTED = re.compile(r"(\W*)([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)")  # behind the ope
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A checked call: values under their params' names, the state, the account, the row that its page begins with."""
+    """A checked call: values under their params' names, the state, the account, the row that its page begins with.
+
+    `now` is when it is made, as text.
+    """
 
     method: Method
     values: Mapping[str, Any]
@@ -34,6 +37,7 @@ class Task:
     account: Mapping[str, Any]
     start: str = ""
     shift: Shift | None = None
+    now: str = ""
 
 
 def rule(method: Method) -> Json:
@@ -148,6 +152,8 @@ def _create(task: Task, how: Json) -> Success:
     several = given if isinstance(given, list) else [given]
     if not all(isinstance(one, dict) for one in several):
         raise Refused("input", f"{how['from']} holds no fields", name=how["from"])
+    new = template.filled(_block(task, how)[1].get("new", {}), {"now": task.now})
+    several = [{**one, **{name: value for name, value in new.items() if name not in one}} for one in several]
     with task.store.change():
         rows = [{**one, shelf.key: shelf.add(one)} for one in (_spelt(one, task, how) for one in several)]
     return Success(_answer(task, how, "{id}", rows, shelf.key))

@@ -61,6 +61,28 @@ def test_every_fault_has_its_place_and_its_fix(line: Run, letters: Path) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("spec: 1", "spec: 2", "1:7: error: spec must be 1, not 2"),
+        ("title:", "titel:", "1:1: error: the file lacks title; add title: …"),
+        (
+            "service: letters",
+            "service: leters",
+            "2:10: error: the service 'leters' stands in a folder called 'letters'; rename one",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_service_is_told_once(old: str, new: str, told: str, line: Run, letters: Path) -> None:
+    letters.with_name("letter.get.yaml").write_text(METHOD.replace("letter.add", "letter.get"))
+    letters.parents[1].joinpath("_service.yaml").write_text(SERVICE.replace(old, new))
+    said = line("check", "methods")
+    assert said.code == 2
+    assert said.out.splitlines()[0] == f"methods/letters/_service.yaml:{told}"
+    assert "letter.add.yaml" not in said.out
+    assert "letter.get.yaml" not in said.out
+
+
 def test_warnings_hinder_nobody(line: Run, letters: Path) -> None:
     other = letters.with_name("add.yaml")
     letters.rename(other)

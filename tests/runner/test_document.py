@@ -92,6 +92,8 @@ def test_an_empty_text_is_null() -> None:
         ("a: @x", "1:4", "put the text in quotes, it begins with @"),
         ("a: b: c", "1:5", "put the text in quotes, it holds a colon"),
         ("a: [1", "2:1", "did not find expected ',' or ']'"),
+        ("a: {b: c", "2:1", "close the bracket; a text that holds { } [ ] or , stands in quotes"),
+        ("a: *x y", "1:7", "check the indentation; a text that begins with *"),
         ("a: 1\n---\nb: 2\n", "2:1", "another document"),
         ("- *nobody", "1:3", "undefined alias"),
         ("a: &a [*a]", "1:4", "an alias holds itself"),

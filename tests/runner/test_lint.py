@@ -192,13 +192,19 @@ def test_a_part_of_a_service_holds_types_or_dialects(shelf: Callable[[str, str],
             "5:13: error: key counts the calls of each client from 1, so it makes no repeated call harmless",
         ),
         ("params: {key: {generate: uuid}}\nidempotent: key", ""),
-        ("auth: [tokn]", "1:9: error: the service notes has no way of authorising called 'tokn'; it has token, desk"),
+        ("auth: [tokn]", "4:8: error: the service notes has no way of authorising called 'tokn'; it has token, desk"),
         ("params: {a: {minimum: 1, enum: [1, 1]}}", ""),
         ("params: {a: {pattern: '['}}", "4:23: error: '[' is no regular expression: "),
-        ("response: {result: 'a['}", "4:11: error: 'a[' is no JMESPath: "),
-        ("response: {meta: {next: 'a['}}", "4:11: error: 'a[' is no JMESPath: "),
-        ("params: {a: {$ref: '#idd'}}", "1:9: error: "),
-        ("pages: [offset]", "1:9: error: "),
+        ("response: {result: 'a['}", "4:20: error: 'a[' is no JMESPath: "),
+        ("response: {meta: {next: 'a['}}", "4:25: error: 'a[' is no JMESPath: "),
+        ("response: {result: 'a['}\nexamples: [{params: {}, response: {}}]", "4:20: error: 'a[' is no JMESPath: "),
+        ("pages: {offset: {items: 'a['}}", "4:25: error: 'a[' is no JMESPath: "),
+        ("errors: {FULL: {wait: 'a[', hint: 'a['}}", "4:23: error: 'a[' is no JMESPath: "),
+        ("errors: {FULL: {wait: header.Retry-After}}", ""),
+        ("params: {a: {$ref: '#idd'}}", "4:20: error: note.add refers to the type #idd, which "),
+        ("pages: [offset]", "4:9: error: the service notes has no way of paging called 'offset'; it has none"),
+        ("pages: {offset: {}}", "4:17: error: the service notes has no way of paging called 'offset'; it has none"),
+        ("idempotent: yes", "4:13: error: yes is no param; write true"),
         ("params: {a: {type: integer}}\nexamples: [{params: {a: x}}]", "5:25: error: the example does not fit: a: "),
         ("examples: [{params: {}, response: [1]}]", ""),
         ("examples: [{params: {}, response: {error: NO}}]", ""),
@@ -344,6 +350,34 @@ def test_names_in_a_service_must_mean_something(
 ) -> None:
     assert SERVICE.count(old) == 1
     assert shelf("notes/_service.yaml", SERVICE.replace(old, new)) == [f"_service.yaml:{told}"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("result: result", "result: 'a['", "19:20: error: 'a[' is no JMESPath: "),
+        ("code: error", "code: 'a['", "19:55: error: 'a[' is no JMESPath: "),
+        ("encode:", "pages: {list: {next: 'a b'}}\nencode:", "20:22: error: 'a b' is no JMESPath: "),
+        ("encode:", "errors: {FULL: {wait: retry after}}\nencode:", "20:23: error: 'retry after' is no JMESPath: "),
+        ("encode:", "pages: {list: {next: link.next}, more: {next: header.X}}\nencode:", ""),
+    ],
+)
+def test_places_in_answers_are_told_where_the_service_names_them(
+    old: str, new: str, told: str, shelf: Callable[[str, str], list[str]]
+) -> None:
+    found = shelf("notes/_service.yaml", SERVICE.replace(old, new))
+    assert len(found) == bool(told)
+    assert not told or found[0].startswith(f"_service.yaml:{told}")
+
+
+def test_a_method_of_a_broken_service_tells_of_the_service(tmp_path: Path) -> None:
+    path = tmp_path / "methods" / PLACE
+    path.parent.mkdir(parents=True)
+    path.write_text(METHOD)
+    service = tmp_path / "methods" / "notes" / "_service.yaml"
+    service.write_text(SERVICE.replace("spec: 1", "spec: 2"))
+    (found,) = lint.faults(path, Catalog(str(tmp_path / "methods")))
+    assert str(found) == f"{service}:1:7: error: spec must be 1, not 2"
 
 
 def test_a_service_without_a_profile_needs_no_fields(shelf: Callable[[str, str], list[str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from runner import Client
 from runner.catalog import Catalog
 from runner.sandbox import Served, Shift, listing, start
 from runner.sandbox.store import Picked, Span, Store
@@ -325,3 +327,25 @@ def test_rows_whose_ids_are_texts_shift_too(store: Store) -> None:
     assert (shift.gone("boat"), shift.steady("boat")) == ([3], ["a", "b"])
     shift.listed(shelf, shelf.rows()[::-1])
     assert (shift.gone("boat"), shift.steady("boat")) == ([3, "b"], ["a"])
+
+
+def test_a_new_row_has_what_the_service_fills_in_unless_the_call_says_otherwise() -> None:
+    begun = datetime.now(UTC).replace(microsecond=0)
+    with Client("bitrix24", sandbox=":memory:") as portal:
+        for fields in ({"TITLE": "Plain"}, {"TITLE": "Won", "STAGE_ID": "WON"}):
+            portal.call("crm.deal.add", {"fields": fields})
+        asked = {"filter": {">=DATE_CREATE": begun.isoformat()}, "select": ["TITLE", "STAGE_ID", "CLOSED"]}
+        rows = list(portal.iterate("crm.deal.list", asked))
+        dates = [row["DATE_CREATE"] for row in portal.iterate("crm.deal.list", {})]
+    assert [(row["TITLE"], row["STAGE_ID"], row["CLOSED"]) for row in rows] == [
+        ("Plain", "NEW", "N"),
+        ("Won", "WON", "N"),
+    ]
+    assert all(begun <= datetime.fromisoformat(date) for date in dates[2:])
+
+
+def test_the_time_of_a_row_is_that_of_its_call() -> None:
+    with Client("library", sandbox=":memory:", methods=str(Path(__file__).parents[1] / "service")) as library:
+        row = library.call("visit.add", {"visitor": 7}).value["row"]
+    assert row["mood"] == "good"
+    assert datetime.fromisoformat(row["came"]).tzinfo is not None
