@@ -443,7 +443,8 @@ def test_a_file_that_cannot_be_written_is_told(box: Path, monkeypatch: pytest.Mo
 def test_a_file_that_somebody_is_reading_is_replaced_when_that_is_over(
     box: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, refused = os.replace, []
+    real = os.replace
+    refused: list[str] = []
 
     def replace(part: str, place: str) -> None:
         if not refused:
