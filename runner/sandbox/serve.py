@@ -78,7 +78,9 @@ class Server(ThreadingTCPServer):
             return
         self._over.set()
         if self._thread.is_alive():
-            with suppress(OSError), socket.create_connection(self.socket.getsockname(), timeout=1):  # wakes the thread
+            host, port = self.socket.getsockname()[:2]
+            here = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - not every system calls itself "everywhere"
+            with suppress(OSError), socket.create_connection((here, port), timeout=1):  # wakes the thread
                 pass
             self._thread.join()
         self.server_close()
