@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOST = 32 * 2**20  # bytes of a body that are read
 _DRAINED = 256 * 2**20  # bytes of a larger one that are thrown away, so that the answer to it is heard
 _CHUNK = 2**16
+_AT_ONCE = struct.pack("ii" if os.name == "posix" else "hh", 1, 0)  # a socket that is closed so is reset
 
 
 class Server(ThreadingTCPServer):
@@ -196,7 +197,7 @@ class _Connection(BaseHTTPRequestHandler):
             with suppress(OSError):
                 self.connection.recv(1)
         else:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             socket.close(self.connection.detach())  # at once, or the end of the stream would come before the reset
 
     def _say(self, answer: Answer, status: str) -> None:
