@@ -36,7 +36,7 @@ class Command:
     @property
     def shown(self) -> Command:
         """The same with every secret masked."""
-        values = requests.hidden(self.method, self.values)
+        values = self.method.veiled(self.values)
         return Command(self.key, self.method, self.called, values, lambda: self.made().shown)
 
 

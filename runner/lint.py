@@ -378,11 +378,13 @@ def _schemas(file: File, method: Method) -> Iterator[Fault]:
 def _readings(file: File) -> Iterator[Fault]:
     """Places in answers that are no JMESPath: of values and errors, of pages, of waiting times."""
     response, pages = file.data.get("response", {}), file.data.get("pages", {})
-    blocks: list[tuple[list[str | int], Json]] = [(["response"], response)]
-    blocks += [(["response", part], response.get(part, {})) for part in ("meta", "error")]
-    blocks += [(["pages", name], style) for name, style in pages.items()] if isinstance(pages, dict) else []
-    blocks += [(["errors", code], block) for code, block in file.data.get("errors", {}).items()]
-    for path, block in blocks:
+    found: list[tuple[list[str | int], Json]] = [(["response"], response)]
+    found += [(["response", part], response.get(part, {})) for part in ("meta", "error")]
+    found += [(["pages", name], style) for name, style in pages.items()] if isinstance(pages, dict) else []
+    for code, said in file.data.get("errors", {}).items():
+        several = isinstance(said, list)
+        found += [(["errors", code, *([place] * several)], block) for place, block in enumerate(blocks(said))]
+    for path, block in found:
         for word, text in block.items():
             if not isinstance(text, str) or text.startswith(_PLAIN_MARKS):
                 continue

@@ -17,7 +17,7 @@ from . import encoding, template
 from .encoding import File
 from .errors import CallError, ServiceError, SpecError
 from .node import concealed as concealed_in
-from .node import nodes, veiled
+from .node import nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -107,19 +107,10 @@ def build(  # noqa: PLR0913 - a call, its way of authorising, and its face
     def masked() -> Request:
         secrets = {*method.service.secrets(), *(scheme.first or {}).get("keep", ())}
         masked_ones = {name: MASK if name in secrets else value for name, value in credentials.items()}
-        return _built(method, called, hidden(method, values if face is None else face()), scheme, masked_ones)
+        return _built(method, called, method.veiled(values if face is None else face()), scheme, masked_ones)
 
     real = _built(method, called, values, scheme, credentials)
     return Request(real.verb, real.url, real.headers, real.body, masked)
-
-
-def hidden(method: Method, values: Mapping[str, Any]) -> Json:
-    """The values with every secret masked, at every depth."""
-    defs = method.schema.get("$defs", {})
-    params = {name: method.param(method.canonical(name)) for name in values}
-    return {
-        name: veiled(value, param.schema, defs) if (param := params[name]) else value for name, value in values.items()
-    }
 
 
 def concealed(method: Method, values: Mapping[str, Any]) -> list[str]:

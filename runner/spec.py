@@ -393,9 +393,9 @@ class Method:
         return found
 
     def veiled(self, values: Mapping[str, Any]) -> Json:
-        """The values, under the file's names, with `***` in the place of every secret in them."""
+        """The values with `***` in the place of every secret in them, at every depth."""
         defs = self.schema.get("$defs", {})
-        params = {name: self.param(name) for name in values}
+        params = {name: self.param(self.canonical(name)) for name in values}
         return {name: veiled(values[name], param.schema if param else {}, defs) for name, param in params.items()}
 
     def refusal(self, code: str, status: int, message: str = "") -> Refusal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..errors import Problem
 
+_ENOUGH = {errno.EPIPE} if os.name == "posix" else {errno.EPIPE, errno.EINVAL}  # what a reader who has gone comes to
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _RED, _YELLOW, _DIM, _END = "\033[31m", "\033[33m", "\033[2m", "\033[0m"
 
@@ -35,8 +37,8 @@ def _writing() -> Iterator[None]:
         yield
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
-        if isinstance(error, BrokenPipeError):
-            raise
+        if error.errno in _ENOUGH:
+            raise BrokenPipeError(*error.args) from None
         raise CallError(f"can't write the answer: {(error.strerror or str(error)).lower()}") from None
 
 

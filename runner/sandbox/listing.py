@@ -155,7 +155,7 @@ def _key(value: Any) -> tuple[int, float, str]:
         return 0, 0.0, ""
     try:
         return 1, float(value), ""
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 2, 0.0, str(value)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOST = 32 * 2**20  # bytes of a body that are read
 _DRAINED = 256 * 2**20  # bytes of a larger one that are thrown away, so that the answer to it is heard
 _CHUNK = 2**16
+_AT_ONCE = struct.pack("ii" if os.name == "posix" else "hh", 1, 0)  # a socket that is closed so is reset
 
 
 class Server(ThreadingTCPServer):
@@ -78,7 +79,9 @@ class Server(ThreadingTCPServer):
             return
         self._over.set()
         if self._thread.is_alive():
-            with suppress(OSError), socket.create_connection(self.socket.getsockname(), timeout=1):  # wakes the thread
+            host, port = self.socket.getsockname()[:2]
+            here = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - not every system calls itself "everywhere"
+            with suppress(OSError), socket.create_connection((here, port), timeout=1):  # wakes the thread
                 pass
             self._thread.join()
         self.server_close()
@@ -194,7 +197,7 @@ class _Connection(BaseHTTPRequestHandler):
             with suppress(OSError):
                 self.connection.recv(1)
         else:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             socket.close(self.connection.detach())  # at once, or the end of the stream would come before the reset
 
     def _say(self, answer: Answer, status: str) -> None:

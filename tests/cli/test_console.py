@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +91,23 @@ def test_the_width_is_that_of_a_terminal_and_nothing_elsewhere(monkeypatch: pyte
     assert console.width() == 0
     monkeypatch.setattr(sys, "stdout", Screen())
     assert console.width() == 57
+
+
+def test_a_reader_who_has_gone_is_no_error_whatever_the_system_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "out").open("w") as file:
+
+        class Gone(io.StringIO):
+            def fileno(self) -> int:
+                return file.fileno()
+
+            def write(self, text: str) -> int:
+                raise OSError(errno.EINVAL, "Invalid argument")
+
+        monkeypatch.setattr(sys, "stdout", Gone())
+        with pytest.raises(CallError, match="can't write the answer: invalid argument"):
+            console.answer("text")
+        monkeypatch.setattr(console, "_ENOUGH", {errno.EPIPE, errno.EINVAL})
+        with pytest.raises(BrokenPipeError):
+            console.answer("text")

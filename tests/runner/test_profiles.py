@@ -267,7 +267,9 @@ def test_one_at_a_time_renews() -> None:
     release = one.lock()
     assert release is not None
     assert two.lock() is None
-    assert profiles.Kept("toys", "other").lock() is not None
+    other = profiles.Kept("toys", "other").lock()
+    assert other is not None
+    other()
     release()
     again = two.lock()
     assert again is not None

@@ -202,9 +202,11 @@ def sail(tmp_path: Path) -> Iterator[Callable[..., Port]]:
     """Starts a sandbox of the service with some more methods."""
     served: list[Served] = []
 
-    def make(service: str = SERVICE + DECLARED, state: str = ":memory:", **methods: str) -> Port:
+    def make(
+        service: str = SERVICE + DECLARED, state: str = ":memory:", host: str = "127.0.0.1", **methods: str
+    ) -> Port:
         known = {name.replace(".", "__"): text for name, text in METHODS.items()} | methods
-        served.append(start(Catalog(write(tmp_path, service, **known)), "boats", state=state))
+        served.append(start(Catalog(write(tmp_path, service, **known)), "boats", state=state, host=host))
         return Port(served[-1])
 
     yield make
@@ -912,6 +914,24 @@ def test_a_body_that_is_too_large_is_refused(port: Port, monkeypatch: pytest.Mon
     monkeypatch.setattr(serve, "MOST", 10)
     status, text, _ = port.ask("POST", "/r/7/sesame/ping", b"x" * 200_000)
     assert (status, "larger" in text) == (413, True)
+
+
+def test_a_sandbox_that_listens_everywhere_is_called_here_and_closes(
+    sail: Callable[..., Port], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = sail(host="0.0.0.0")
+    assert port.served._server.socket.getsockname()[0] == "0.0.0.0"
+    assert port.call("boat.add", {}) == 3
+    woken: list[Any] = []
+    connect = socket.create_connection
+
+    def connected(place: Any, **words: Any) -> socket.socket:
+        woken.append(place[0])
+        return connect(place, **words)
+
+    monkeypatch.setattr(socket, "create_connection", connected)
+    port.served.close()
+    assert woken == ["127.0.0.1"]  # some systems know no other name for it
 
 
 def test_a_connection_is_kept_and_closed_with_the_sandbox(port: Port) -> None:
