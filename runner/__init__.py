@@ -16,7 +16,7 @@ The map, from the ground up; a module imports only from the lines above its own:
     output  export                          values and rows as text and as files
     journal  table  columns                 the rows of a bulk run: kept, read, mapped
     auth  renewal  signin  grants           how a call is signed, how what signs it is got, renewed and declared
-    paging  batch  lint                     pages; calls in one; what is wrong with a file
+    paging  batch  fault  lint              pages; calls in one; what is wrong with a file, and where
     pool  target  transport                 connections kept, what they lead to, requests sent over them
     dispatch  flow  pack                    one call as a conversation; many at once; many in one
     sandbox                                 the same YAML from the other side

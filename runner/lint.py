@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import arguments, compiler, dialects, document, grants, query, settings, template, validation
 from .encoding import json_text
 from .errors import RunnerError, ServiceError, SpecError, did_you_mean, nearest
+from .fault import Fault, File
 from .grants import named as fields_of
 from .node import nodes
 from .refusal import blocks
@@ -31,46 +31,6 @@ _PLACED = re.compile(r"(\S.*?\.yaml(?::\d+:\d+)?): (.*)", re.DOTALL)
 _QUOTED = re.compile(r"#\w+|'[^']+'")
 _READ = {"next", "follow", "last", "items", "total", "wait", "wait_ms", "until"}
 _PLAIN_MARKS = ("header.", "link.")  # what is read from the headers is no JMESPath
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong in a file. `where` is `file:line:column`; a warning hinders nobody."""
-
-    where: str
-    message: str
-    hint: str = ""
-    level: str = "error"
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.level}: {self.message}" + (f"; {self.hint}" if self.hint else "")
-
-
-class File:
-    """One YAML file under the eye: its text, its data, and where things stand in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.text = path, ""
-        self.data: Any = None
-
-    def fault(
-        self, path: Sequence[str | int], message: str, hint: str = "", *, key: bool = False, level: str = "error"
-    ) -> Fault:
-        """A fault at a place of the data."""
-        line, column = document.locate(self.text, path, key=key) if self.text else (1, 1)
-        return Fault(f"{self.path}:{line}:{column}", message, hint, level)
-
-
-def files(path: Path) -> list[Path]:
-    """The YAML files of a folder, or the one file."""
-    if not path.is_dir():
-        return [path]
-    return sorted(
-        one
-        for one in path.rglob("*")
-        if (one.suffix == compiler.SUFFIX or compiler.misnamed(one))
-        and not any(part.startswith(".") for part in one.parts[len(path.parts) :])
-    )
 
 
 def faults(path: Path, catalog: Catalog, taken: Collection[str] = ()) -> Iterator[Fault]:

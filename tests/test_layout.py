@@ -25,7 +25,7 @@ spec index search dialects remote lease ledger
 precheck validation encoding forms compiler
 strongbox ring catalog profiles settings arguments skeleton request response pacing output export
 journal table columns
-auth renewal signin paging batch pool target transport grants lint
+auth renewal signin paging batch pool target transport grants fault lint
 dispatch flow pack
 sandbox
 plan rows

@@ -12,6 +12,7 @@ import pytest
 
 from runner import Client, lint
 from runner.catalog import Catalog
+from runner.fault import files
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "README.ru.md")
@@ -37,7 +38,7 @@ def methods(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_the_yaml_of_the_front_pages_has_no_faults(methods: Path) -> None:
     catalog = Catalog(str(methods))
-    found = [str(fault) for file in lint.files(methods) for fault in lint.faults(file, catalog)]
+    found = [str(fault) for file in files(methods) for fault in lint.faults(file, catalog)]
     assert found == []
 
 

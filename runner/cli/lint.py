@@ -9,6 +9,7 @@ from .. import lint
 from ..catalog import Catalog
 from ..compiler import SERVICE
 from ..errors import USAGE, CallError
+from ..fault import files
 from ..folders import search_path
 from . import console
 from . import help as pages
@@ -17,6 +18,8 @@ from .words import catalog, general
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ..fault import Fault
 
 _TAKEN = frozenset({*COMMANDS, *RESERVED})
 
@@ -36,16 +39,16 @@ def check(argv: list[str]) -> int:
     found = _once(fault for path in paths for fault in _of_path(path, line.get("--methods")))
     for fault in found:
         console.answer(f"{fault}\n")
-    count = sum(len(lint.files(path)) for path in paths)
+    count = sum(len(files(path)) for path in paths)
     errors = sum(fault.level == "error" for fault in found)
     warnings = len(found) - errors
     console.note(f"{counted(count, 'file')}, {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     return USAGE if errors else 0
 
 
-def _once(faults: Iterable[lint.Fault]) -> list[lint.Fault]:
+def _once(faults: Iterable[Fault]) -> list[Fault]:
     """Each fault once: one of a service file is met again by each of its methods."""
-    found: dict[tuple[Path, str], lint.Fault] = {}
+    found: dict[tuple[Path, str], Fault] = {}
     for fault in faults:
         file, _, place = fault.where.partition(".yaml")
         what = fault.message.partition(";")[0] if file.endswith(Path(SERVICE).stem) else f"{place} {fault.message}"
@@ -53,10 +56,10 @@ def _once(faults: Iterable[lint.Fault]) -> list[lint.Fault]:
     return list(found.values())
 
 
-def _of_path(path: Path, methods: str) -> list[lint.Fault]:
+def _of_path(path: Path, methods: str) -> list[Fault]:
     """The faults of a file or of a folder; its own tree is searched before all others."""
     known = Catalog(methods or _root(path))
-    return [fault for file in lint.files(path) for fault in lint.faults(file, known, _TAKEN)]
+    return [fault for file in files(path) for fault in lint.faults(file, known, _TAKEN)]
 
 
 def _root(path: Path) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 
 from runner import draft, lint
 from runner.catalog import Catalog
+from runner.fault import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,19 +58,6 @@ def shelf(tmp_path: Path) -> Callable[[str, str], list[str]]:
 
 
 PLACE = "notes/note/note.add.yaml"
-
-
-def test_a_fault_reads_as_compilers_write_theirs() -> None:
-    assert str(lint.Fault("a.yaml:1:2", "is wrong")) == "a.yaml:1:2: error: is wrong"
-    assert str(lint.Fault("a.yaml:1:2", "is odd", "mend it", "warning")) == "a.yaml:1:2: warning: is odd; mend it"
-
-
-def test_the_files_of_a_folder_are_those_that_are_not_hidden(tmp_path: Path) -> None:
-    for name in ("b.yaml", "a/c.yaml", ".git/d.yaml", "a/.e.yaml", "a/f.yml", "_service.yaml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert lint.files(tmp_path) == [tmp_path / name for name in ("_service.yaml", "a/c.yaml", "a/f.yml", "b.yaml")]
-    assert lint.files(tmp_path / "b.yaml") == [tmp_path / "b.yaml"]
 
 
 @pytest.mark.parametrize("name", ["notes/_service.yaml", PLACE, "notes/_types/more.yaml", "notes/ru.overlay.yaml"])
@@ -171,7 +159,7 @@ def test_a_part_of_a_service_holds_types_or_dialects(shelf: Callable[[str, str],
             "5:30: error: titel is no param; did you mean title?",
         ),
         ("params: {title: true}\nby_auth: {token: {not: {required: [title]}}, desk: false}", ""),
-        ("by_auth: {tokn: {}}", "1:9: error: the service notes has no way of authorising called 'tokn'"),
+        ("by_auth: {tokn: {}}", "4:17: error: the service notes has no way of authorising called 'tokn'"),
         ("idempotent: key", "4:13: error: key is no param"),
         ("request: {path: 'notes/{id}'}", "4:17: error: the address has {id}, which is no param"),
         ("params: {id: {in: path}}", "4:14: error: id travels in the address, which has no {id}"),
@@ -200,7 +188,7 @@ def test_a_part_of_a_service_holds_types_or_dialects(shelf: Callable[[str, str],
         ("response: {result: 'a['}\nexamples: [{params: {}, response: {}}]", "4:20: error: 'a[' is no JMESPath: "),
         ("pages: {offset: {items: 'a['}}", "4:25: error: 'a[' is no JMESPath: "),
         ("errors: {FULL: {wait: 'a[', hint: 'a['}}", "4:23: error: 'a[' is no JMESPath: "),
-        ("errors: {FULL: [{message: a, wait: 'a['}, {kind: usage}]}", "4:37: error: 'a[' is no JMESPath: "),
+        ("errors: {FULL: [{message: a, wait: 'a['}, {kind: usage}]}", "4:36: error: 'a[' is no JMESPath: "),
         ("errors: {FULL: {wait: header.Retry-After}}", ""),
         ("params: {a: {$ref: '#idd'}}", "4:20: error: note.add refers to the type #idd, which "),
         ("pages: [offset]", "4:9: error: the service notes has no way of paging called 'offset'; it has none"),
@@ -435,5 +423,5 @@ def test_a_starting_service_has_no_faults(shelf: Callable[[str, str], list[str]]
 
 def test_no_file_of_the_trees_that_are_here_has_a_fault(catalog: Catalog) -> None:
     for tree in catalog.trees:
-        for path in lint.files(Path(tree.root)):
+        for path in files(Path(tree.root)):
             assert [str(fault) for fault in lint.faults(path, catalog)] == []
