@@ -178,7 +178,7 @@ class _Errand:
         self.constants = constants
         self.tally = report.Tally()
         self.table: Table | None = None
-        self.progress: report.Progress | None = None
+        self.progress = report.Progress(0, shown=False)
         self.over = False  # all was done, and nothing is left to be told
 
     def run(self) -> int:
@@ -231,8 +231,7 @@ class _Errand:
         return job
 
     def _leaving(self, flying: int) -> None:
-        if self.progress:
-            self.progress.over()
+        self.progress.over()
         if flying:
             what = "1 request that is on its way" if flying == 1 else f"{flying} requests that are on their way"
             console.say(f"stopping: waiting for {what}; Ctrl-C again leaves {'it' if flying == 1 else 'them'}")
