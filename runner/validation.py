@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from . import precheck
-from .errors import InvalidArguments, Problem, did_you_mean, nearest
+from .errors import Problem, did_you_mean, nearest
 from .node import places_within, resolved
 
 if TYPE_CHECKING:
@@ -147,15 +147,6 @@ def _fits(value: Any, check: precheck.Check, schema: Json) -> bool:
         return check(value)
     except precheck.Unknown:
         return not misfits(value, schema)
-
-
-def demand(method: Method, values: Mapping[str, Any], *, more: bool = False) -> list[Problem]:
-    """The warnings of an input that fits. Raises InvalidArguments with every misfit of one that does not."""
-    problems = check(method, values, more=more)
-    errors = [problem for problem in problems if problem.level == "error"]
-    if errors:
-        raise InvalidArguments(errors, method=method.full_name)
-    return problems
 
 
 def shown(value: Any, most: int = 60) -> str:

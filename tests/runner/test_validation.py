@@ -7,7 +7,6 @@ import pytest
 
 from runner import document, validation
 from runner.compiler import checked
-from runner.errors import InvalidArguments, Problem
 from runner.spec import Method, Service
 
 SERVICE = """
@@ -307,19 +306,6 @@ def test_advice_is_given_where_the_input_fits_it(condition: str, values: dict[st
 def test_errors_come_before_warnings() -> None:
     text = "params: {OLD: {deprecated: true}, N: {type: integer}}"
     assert said(text, {"OLD": 1, "N": "x"}) == ['N: "x" is not a whole number', "! OLD: is deprecated"]
-
-
-def test_demand_gives_the_warnings_of_what_fits() -> None:
-    method = made("params: {OLD: {deprecated: true}}")
-    assert validation.demand(method, {"OLD": 1}) == [Problem("warning", "OLD", "is deprecated")]
-
-
-def test_demand_refuses_with_every_misfit_and_the_method() -> None:
-    method = made("params: {A: {type: integer}, B: {type: integer}, OLD: {deprecated: true}}")
-    with pytest.raises(InvalidArguments) as caught:
-        validation.demand(method, {"A": "x", "B": "y", "OLD": 1})
-    assert [problem.path for problem in caught.value.problems] == ["A", "B"]
-    assert caught.value.method == "box.add"
 
 
 @pytest.mark.parametrize(
