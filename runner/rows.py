@@ -34,6 +34,7 @@ BUDGET = 10.0  # seconds that a batch of pages may take; services cut an answer 
 FEWEST = 5  # pages in a batch, below which more batches gain little
 AT_ONCE = 50_000  # rows of a list that is read as fast as the free limit allows
 AHEAD = 5_000  # rows that are read ahead of a longer one; four times as many where pages are slow
+SOON = 10  # seconds: what could leave only later waits no better on its way than here, and runs out of time there
 TAKEN = 20_000  # rows that a program takes a second, about: what more were under way would lie in memory
 FEW_PAGES = 2  # that remain: not worth a batch
 _MOST = 2**53  # rows that are believed in
@@ -114,9 +115,9 @@ class Reader:
         """How many batches may be on their way: enough to use the limit, never more rows than memory should hold."""
         if rows <= AT_ONCE:
             return 64
-        _, rate = self.session.book.free(self.method, self.session.credentials.values, self.session.clock())
+        free, rate = self.session.book.free(self.method, self.session.credentials.values, self.session.clock())
         size = each * (self.walk.style.size or 1)
-        least = max(2, AHEAD // size)
+        least = max(2, math.ceil(min(AHEAD // size, free + rate * SOON)))
         busy = math.ceil(min(rate, TAKEN / size) * each * self.pace) + 1
         return min(max(least, busy), 4 * least)
 

@@ -265,7 +265,7 @@ def test_the_size_of_a_batch_follows_the_time_that_a_row_takes(ledger: Any) -> N
     with ledger.client() as client:
         client._connect()
         client._timeout = 1.2  # not that of the connection, which is to wait for as long as the machine is busy
-        client._planner.session.clock = lambda: len(ledger.lines) / 16
+        client._planner.session.book.steady = lambda: len(ledger.lines) / 16
         assert told(client.bulk("line.add", rows(30))) == ["done"] * 30
     assert max(sizes(ledger)) == 6  # a third of the time-out holds six rows
 
