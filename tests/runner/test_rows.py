@@ -224,8 +224,10 @@ def test_a_service_that_ignores_the_range_is_an_error_not_a_loop(reader: Any, bo
     ],
 )
 def test_places_that_lead_nowhere_and_counts_that_lie_are_errors(reader: Any, books: Books, message: str) -> None:
+    client = reader(books)
+    client._planner.session.book.kept = False  # whose waits would add up on a clock that threads share
     with pytest.raises(ServiceError, match=message):
-        read(reader(books), **LEAPS)
+        read(client, **LEAPS)
 
 
 def test_a_count_that_lies_is_an_error_where_so_many_were_wanted(reader: Any) -> None:
