@@ -8,7 +8,8 @@ The map, from the ground up; a module imports only from the lines above its own:
     refusal  limit                          errors and limits as they are declared
     spec  index  search  dialects           a service and a method as frozen values; the compiled catalogue, searched
     remote  lease  ledger                   what is used of the limits: in Redis, on this machine, in this process
-    precheck  validation  encoding  forms   values against a schema; values as they are written
+    precheck  slips  validation             values against a schema; names that look like slips
+    encoding  forms                         values as they are written
     compiler                                folders of YAML made into the compiled catalogue
     strongbox  ring  profiles  settings     who is calling: kept in files, in the keyring, read from everywhere
     catalog  arguments  skeleton            methods by name; words of a line into values; structures to be filled

@@ -330,5 +330,6 @@ _SILENT = frozenset(
         "send",
         "preset",
         "generate",
+        "names",
     ]
 )

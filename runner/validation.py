@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from . import precheck
+from . import precheck, slips
 from .errors import Problem, did_you_mean, nearest
 from .node import places_within, resolved
 
@@ -359,27 +359,9 @@ def _warnings(method: Method, values: Json, spelt: Mapping[str, str]) -> Iterato
             if param.schema.get("deprecated"):
                 yield Problem("warning", spelt[name], "is deprecated", param.schema.get("description", ""))
             if isinstance(value, (dict, list)):
-                yield from _slips(spelt[name], value, param.schema, method.schema.get("$defs", {}))
-
-
-def _slips(path: str, value: Any, part: Any, defs: Json) -> Iterator[Problem]:
-    """Keys of an open object that are not known but look like one that is."""
-    if not isinstance(value, (dict, list)):
-        return
-    node = resolved(part, defs)
-    if isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from _slips(f"{path}.{place}", item, node.get("items"), defs)
-    known = node.get("properties", {})
-    if not isinstance(value, dict) or not known:
-        return
-    forms = node.get("patternProperties", {})
-    for key, item in value.items():
-        if key in known:
-            yield from _slips(f"{path}.{key}", item, known[key], defs)
-        elif node.get("additionalProperties") is not False and not any(
-            precheck.form_of(form).search(key) for form in forms
-        ):
-            near = nearest(key, known)
-            if near and near[0].lower() != key.lower() and near[0] not in value and len(key) > 3:  # noqa: PLR2004
-                yield Problem("warning", f"{path}.{key}", "is not a known key", did_you_mean(near))
+                defs = method.schema.get("$defs", {})
+                node = resolved(param.schema, defs)
+                if node.get("names") == "rows":
+                    yield from slips.of_fields(spelt[name], value, node.get("properties", ()), method)
+                else:
+                    yield from slips.of_keys(spelt[name], value, node, defs)

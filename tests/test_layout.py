@@ -22,7 +22,7 @@ ORDER = """
 errors discretion
 document template query folders node bucket draft refusal limit
 spec index search dialects remote lease ledger
-precheck validation encoding forms compiler
+precheck slips validation encoding forms compiler
 strongbox ring catalog profiles settings arguments skeleton request response pacing output export
 journal table columns
 auth renewal signin paging batch pool target transport grants fault lint

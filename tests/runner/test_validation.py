@@ -283,6 +283,15 @@ def test_slips_in_lists_and_through_references_are_found() -> None:
     ]
 
 
+def test_a_field_that_the_rows_lack_is_a_warning() -> None:
+    filtered = "F: {type: object, names: rows, properties: {STAGES: {}}}"
+    text = f"params: {{{filtered}}}\nreturns: {{type: array, items: {{properties: {{TITLE: {{}}, STAGE_ID: {{}}}}}}}}"
+    assert said(text, {"f": {"!STAGE": 1, "STAGES": 1, "TITEL": 2}}) == [
+        "! f.!STAGE: is not a known field; did you mean STAGES?",
+        "! f.TITEL: is not a known field; did you mean TITLE?",
+    ]
+
+
 def test_what_is_deprecated_is_a_warning_with_the_way_out() -> None:
     text = "params: {OLD: {deprecated: true, description: Use NEW}}"
     assert said(text, {"old": 1}) == ["! old: is deprecated; Use NEW"]
