@@ -8,6 +8,7 @@ word counting for more than a common one, as long as it is half of it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import log
 
 from . import index
@@ -77,6 +78,7 @@ def beginning(word: str) -> str:
     return word[:-2] if len(word) > LONG else word[:-1] if len(word) == LONG else word
 
 
+@lru_cache(maxsize=64)
 def alike(word: str) -> list[str]:
     """Other verbs for the same act."""
     groups = [verbs.split() for verbs in VERBS if word in verbs.partition(" | ")[0].split()]
