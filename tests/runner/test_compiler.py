@@ -14,26 +14,6 @@ SERVICE = "spec: 1\nservice: toy\ntitle: Toy\nauth: {open: {base: x}}\n"
 METHOD = "method: box.add\nsummary: Add a box\neffect: write\n"
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "methods"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def write(root: Path) -> Write:
-    """Writes a file of the root."""
-
-    def written(path: str, text: str) -> Path:
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        return file
-
-    return written
-
-
 def built(root: Path, old: index.Tree | None = None) -> index.Tree:
     return compiler.build(str(root), str(root.parent / "cache"), "1", old)
 

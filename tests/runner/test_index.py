@@ -17,26 +17,6 @@ SERVICE = "spec: 1\nservice: {0}\ntitle: {0}\nauth: {{open: {{base: x}}}}\n"
 Write = Callable[[str, str], Path]
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "methods"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def write(root: Path) -> Write:
-    """Writes a file of the root."""
-
-    def written(path: str, text: str) -> Path:
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        return file
-
-    return written
-
-
 def method(name: str, summary: str = "Do it", more: str = "") -> str:
     return f"method: {name}\nsummary: {summary}\neffect: read\n{more}"
 

@@ -10,26 +10,6 @@ from runner import compiler, index, search
 Write = Callable[[str, str], Path]
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "methods"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def write(root: Path) -> Write:
-    """Writes a file of the root."""
-
-    def written(path: str, text: str) -> Path:
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        return file
-
-    return written
-
-
 def method(name: str, summary: str = "Do it", more: str = "", effect: str = "write") -> str:
     return f"method: {name}\nsummary: {summary}\neffect: {effect}\n{more}"
 

@@ -5,48 +5,18 @@ from __future__ import annotations
 import logging
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from runner import Client, RunnerError
-from runner.catalog import Catalog
 from runner.response import Result
-from runner.sandbox import MEMORY, Served, start
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from runner.sandbox import Served
+from tests.faults.conftest import SECRET
 
 Json = dict[str, Any]
-SECRET = "s3cr3tc0de"
-ROOT = Path(__file__).parents[1]
 MARK = "Row of a test"
 ROWS = [{"fields": {"TITLE": MARK, "COMMENTS": str(number)}} for number in range(100)]
-
-
-@pytest.fixture(scope="module")
-def catalog(cache: object, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """The service with a secret that stands nowhere else."""
-    folder = tmp_path_factory.mktemp("faults") / "bitrix24"
-    folder.mkdir()
-    text = (ROOT / "methods/bitrix24/_service.yaml").read_text(encoding="utf-8")
-    assert "code: sandbox\n" in text
-    (folder / "_service.yaml").write_text(text.replace("code: sandbox\n", f"code: {SECRET}\n"), encoding="utf-8")
-    return Catalog(str(folder.parent))
-
-
-@pytest.fixture
-def served(catalog: Catalog) -> Iterator[Served]:
-    with start(catalog, "bitrix24", state=MEMORY) as one:
-        yield one
-
-
-@pytest.fixture
-def client(catalog: Catalog, served: Served) -> Iterator[Client]:
-    url = f"{served.address}/rest/1/{SECRET}/"
-    with Client("bitrix24", url=url, methods=catalog, limits="memory", timeout=10) as one:
-        one._sleep = lambda _seconds: None
-        yield one
 
 
 def word(outcome: Any) -> str:

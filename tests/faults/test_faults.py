@@ -13,42 +13,23 @@ import threading
 import traceback
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from runner import AuthError, Client, LimitExceeded, RunnerError, ServiceError, TransportError
 from runner.catalog import Catalog
-from runner.sandbox import MEMORY, Served, start
+from runner.sandbox import Served
+from tests.faults.conftest import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Json = dict[str, Any]
-SECRET = "s3cr3tc0de"
-ROOT = Path(__file__).parents[1]
 MARK = "Row of a test"
 ADD = {"fields": {"TITLE": MARK}}
 KEPT = {"filter": {"TITLE": MARK}}
 ROWS, PACK = 100, 50
-
-
-@pytest.fixture(scope="module")
-def catalog(cache: object, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """The service with a secret that stands nowhere else."""
-    folder = tmp_path_factory.mktemp("faults") / "bitrix24"
-    folder.mkdir()
-    text = (ROOT / "methods/bitrix24/_service.yaml").read_text(encoding="utf-8")
-    assert "code: sandbox\n" in text
-    (folder / "_service.yaml").write_text(text.replace("code: sandbox\n", f"code: {SECRET}\n"), encoding="utf-8")
-    return Catalog(str(folder.parent))
-
-
-@pytest.fixture
-def served(catalog: Catalog) -> Iterator[Served]:
-    with start(catalog, "bitrix24", state=MEMORY) as one:
-        yield one
 
 
 @pytest.fixture
@@ -57,14 +38,6 @@ def lines(served: Served) -> list[str]:
     found: list[str] = []
     served.log = found.append
     return found
-
-
-@pytest.fixture
-def client(catalog: Catalog, served: Served) -> Iterator[Client]:
-    url = f"{served.address}/rest/1/{SECRET}/"
-    with Client("bitrix24", url=url, methods=catalog, limits="memory", timeout=10) as one:
-        one._sleep = lambda _seconds: None
-        yield one
 
 
 def created(served: Served, client: Client, lines: list[str]) -> int:
